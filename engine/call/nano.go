@@ -1,0 +1,24 @@
+package call
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Nano is money in integer nano-dollars (1e-9 USD): sums are exact, and the
+// price of any token count fits.
+type Nano int64
+
+// USD is the amount in dollars, for drawing and ratios; sums are kept in Nano.
+func (n Nano) USD() float64 { return float64(n) / 1e9 }
+
+// String writes dollars with at least six decimals and never rounds: "0.081200",
+// "0.000474461".
+func (n Nano) String() string {
+	sign, u := "", uint64(n)
+	if n < 0 {
+		sign, u = "-", -uint64(n)
+	}
+	frac := fmt.Sprintf("%09d", u%1e9)
+	return fmt.Sprintf("%s%d.%s%s", sign, u/1e9, frac[:6], strings.TrimRight(frac[6:], "0"))
+}

@@ -1,0 +1,61 @@
+package event
+
+import (
+	"encoding/json"
+
+	"m1/engine/call"
+)
+
+// DecidedData is the payload of Decided.
+type DecidedData struct {
+	Effect     call.Effect     `json:"effect"`
+	Would      call.Effect     `json:"would"` // what the policy says; differs in observe mode
+	Rule       string          `json:"rule_id"`
+	Reason     string          `json:"reason"`
+	Version    string          `json:"policy_version"`
+	Scope      call.Scope      `json:"scope"`
+	Digest     string          `json:"args_sha256"`
+	Args       json.RawMessage `json:"args,omitempty"` // canonical; left out above the engine's limit
+	ArgsBytes  int             `json:"args_bytes"`
+	ToolUse    string          `json:"tool_use_id,omitempty"`
+	Model      string          `json:"model,omitempty"`
+	Cache      string          `json:"cache"`
+	DurationUS int64           `json:"duration_us"`
+}
+
+// ReportedData is the payload of Reported.
+type ReportedData struct {
+	Outcome      call.Outcome `json:"status"`
+	ErrorType    string       `json:"error_type,omitempty"`
+	DurationUS   int64        `json:"duration_us"`
+	ResultBytes  int          `json:"result_bytes"`
+	ResultSHA256 string       `json:"result_sha256,omitempty"`
+}
+
+// UsedData is the payload of Used.
+type UsedData struct {
+	Provider     string    `json:"provider,omitempty"`
+	Model        string    `json:"model"`
+	Message      string    `json:"message_id,omitempty"`
+	Input        int64     `json:"input_tokens"`
+	Output       int64     `json:"output_tokens"`
+	CacheRead    int64     `json:"cache_read_tokens"`
+	CacheWrite5m int64     `json:"cache_write_5m_tokens"`
+	CacheWrite1h int64     `json:"cache_write_1h_tokens"`
+	Priced       bool      `json:"priced"`
+	CostNano     call.Nano `json:"cost_nano_usd"`
+	PriceVersion string    `json:"price_version,omitempty"`
+}
+
+// RunStartedData is the payload of RunStarted.
+type RunStartedData struct {
+	Goal  string `json:"goal,omitempty"`
+	Model string `json:"model,omitempty"`
+}
+
+// RunEndedData is the payload of RunEnded.
+type RunEndedData struct {
+	StopReason string    `json:"stop_reason"`
+	ToolCalls  int64     `json:"tool_calls"`
+	CostNano   call.Nano `json:"cost_nano_usd"`
+}

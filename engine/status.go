@@ -1,0 +1,36 @@
+// Package engine is the facade of M1: it decides proposed tool calls, answers
+// repeated reads from the cache, prices usage and records everything. It works
+// without any screen; see ExampleEngine.
+package engine
+
+import (
+	"time"
+
+	"m1/cache"
+	"m1/collector/snapshot"
+	"m1/engine/ledger"
+)
+
+// Status is what the engine says of itself, beside its meter. It is a copy: the
+// slices are the caller's, what their pointers point to never changes.
+type Status struct {
+	Started      time.Time
+	Policy       PolicyStatus
+	PriceVersion string
+	Tools        int // entries of the catalogue
+	OpenCalls    int // released and not yet reported
+	Cache        cache.Stats
+	Ledger       ledger.Status
+	Runs         []snapshot.Run   // last moved first
+	Loops        []snapshot.Loop  // open ones first, then by streak
+	Calls        []*snapshot.Call // newest first
+}
+
+// PolicyStatus describes the policy that decides now.
+type PolicyStatus struct {
+	Name     string // file, or name of the built-in policy
+	Version  string // "sha256:…"
+	Observe  bool   // decisions are counted, nothing is held back
+	Rules    int
+	LoadedAt time.Time
+}
