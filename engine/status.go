@@ -34,3 +34,24 @@ type PolicyStatus struct {
 	Rules    int
 	LoadedAt time.Time
 }
+
+// Status returns what the engine says of itself at this moment. It waits for
+// memory only.
+func (e *Engine) Status() Status {
+	r := e.ruling.Load()
+	views, loops := e.runs.views()
+	return Status{
+		Started: e.started,
+		Policy: PolicyStatus{
+			Name: r.set.Name(), Version: r.set.Version(), Observe: r.set.Observe(), Rules: r.set.Rules(), LoadedAt: r.loaded,
+		},
+		PriceVersion: e.o.Prices.Version(),
+		Tools:        r.tools.Len(),
+		OpenCalls:    e.open.len(),
+		Cache:        e.o.Cache.Stats(),
+		Ledger:       e.o.Ledger.Status(),
+		Runs:         views,
+		Loops:        loops,
+		Calls:        e.recent.newest(),
+	}
+}

@@ -99,6 +99,7 @@ type Usage struct {
 	Run          RunID
 	Agent        AgentID
 	Message      string    // the vendor's message id; may be empty
+	Tier         string    // served at other terms than the list price, such as "batch"; empty: standard
 	At           time.Time // when the model was called: the price of that moment counts
 	Input        int64
 	Output       int64

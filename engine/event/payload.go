@@ -59,3 +59,17 @@ type RunEndedData struct {
 	ToolCalls  int64     `json:"tool_calls"`
 	CostNano   call.Nano `json:"cost_nano_usd"`
 }
+
+// EngineStartedData is the payload of EngineStarted.
+type EngineStartedData struct {
+	Tools        int    `json:"tools"`
+	PriceVersion string `json:"price_version"`
+}
+
+// PolicyLoadedData is the payload of PolicyLoaded.
+type PolicyLoadedData struct {
+	Name    string `json:"name"`
+	Version string `json:"policy_version"`
+	Rules   int    `json:"rules"`
+	Observe bool   `json:"observe"`
+}
