@@ -36,6 +36,7 @@ type ReportedData struct {
 type UsedData struct {
 	Provider     string    `json:"provider,omitempty"`
 	Model        string    `json:"model"`
+	Tier         string    `json:"tier,omitempty"` // of service, such as batch
 	Message      string    `json:"message_id,omitempty"`
 	Input        int64     `json:"input_tokens"`
 	Output       int64     `json:"output_tokens"`

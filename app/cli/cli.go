@@ -1,0 +1,103 @@
+// Package cli holds the commands of m1, one file each.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"m1/app/config"
+	"m1/engine/source"
+)
+
+// Version of this program.
+const Version = "0.1.0"
+
+// Exit codes.
+const (
+	exitDone  = 0 // done
+	exitCheck = 1 // a promised check failed
+	exitInput = 2 // wrong input or set-up
+)
+
+// Env is the world of one command.
+type Env struct {
+	Args           []string // without the program's name
+	Vars           []string // as os.Environ
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// errCheck is wrapped by errors that mean: the command worked, and what it
+// checked does not hold.
+var errCheck = errors.New("check failed")
+
+// Main runs one command and returns its exit code. It blocks until the command
+// is done; ctx ends it early.
+func Main(ctx context.Context, e Env) int {
+	root := newRoot(e)
+	root.SetArgs(e.Args)
+	root.SetIn(e.Stdin)
+	root.SetOut(e.Stdout)
+	root.SetErr(e.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if many, ok := errors.AsType[source.Problems](err); ok {
+		fmt.Fprintf(e.Stderr, "m1: %d problem(s), nothing was started:\n%s\n", len(many), many)
+		return exitInput
+	}
+	fmt.Fprintf(e.Stderr, "m1: %v\n", err)
+	if errors.Is(err, errCheck) {
+		return exitCheck
+	}
+	return exitInput
+}
+
+// program is what the commands share.
+type program struct {
+	env    Env
+	loader *config.Loader
+}
+
+func newRoot(e Env) *cobra.Command {
+	p := &program{env: e, loader: config.NewLoader(e.Vars)}
+	root := p.run()
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.PersistentFlags().AddFlagSet(p.loader.Flags())
+	root.AddCommand(p.replay(), p.demo(), p.snapshot(), p.tools(), p.config(), p.version())
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
+	return root
+}
+
+// file is e's stream as a file, or nil if it is something else, as in tests.
+func file(stream any) *os.File {
+	f, _ := stream.(*os.File)
+	return f
+}
+
+// revision is the commit that the binary was built from, as far as it is known.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	rev, dirty := "unknown", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" && len(s.Value) >= 12:
+			rev = s.Value[:12]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+changes"
+		}
+	}
+	return rev + dirty
+}

@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"m1/app/daemon"
+	"m1/collector/snapshot"
+	"m1/engine/gateway/demo"
+	"m1/engine/policy"
+	"m1/engine/tool"
+)
+
+type demoFlags struct {
+	seed     uint64
+	speed    float64
+	headless bool
+	duration time.Duration
+}
+
+func (p *program) demo() *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch simulated agents work in a shop",
+		Long: `Seven simulated agents work in a shop that exists in memory only. Busy times, a
+slow tool, a failing tool, a runaway loop, a costly agent and a quiet time follow
+each other in two minutes. The screen says DEMO; nothing of it is real traffic.
+Records go to a temporary folder unless --state is given.`,
+		Example: "  m1 demo\n  m1 demo --seed 7 --speed 3\n  m1 demo --headless --duration 30s --listen 127.0.0.1:7600",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.runDemo(cmd.Context(), f) },
+	}
+	fl := cmd.Flags()
+	fl.Uint64Var(&f.seed, "seed", 1, "the same seed makes the same agents do the same things")
+	fl.Float64Var(&f.speed, "speed", 1, "how many times faster than usual")
+	fl.BoolVar(&f.headless, "headless", false, "no screen, for example with --listen")
+	fl.DurationVar(&f.duration, "duration", 0, "stop after this time; 0 goes on until it is stopped")
+	return cmd
+}
+
+func (p *program) runDemo(ctx context.Context, f demoFlags) error {
+	if f.speed <= 0 || f.speed > 1000 {
+		return fmt.Errorf("--speed %v: give a number above 0, at most 1000", f.speed)
+	}
+	if f.duration < 0 {
+		return fmt.Errorf("--duration %s: give a time, or 0 to go on", f.duration)
+	}
+	c, err := p.settings()
+	if err != nil {
+		return err
+	}
+	rules, err := demoRules(c.Tools, c.Policy)
+	if err != nil {
+		return err
+	}
+	screen := !f.headless && p.interactive()
+	if !screen && !f.headless {
+		return errNoTerminal
+	}
+	log, done, err := p.logger(c, screen, records(c))
+	if err != nil {
+		return err
+	}
+	defer done()
+	var w *demo.Workload
+	d, err := daemon.Open(daemon.Options{Config: c, Rules: rules, Logger: log, Version: Version,
+		Temporary: records(c) == "", Serve: c.IsSet("listen"), Describe: func() snapshot.Source {
+			s := snapshot.Source{Mode: "demo"}
+			if w != nil {
+				s.Title = string(w.Phase())
+			}
+			return s
+		}})
+	if err != nil {
+		return err
+	}
+	p.announce(d, c)
+	w = demo.New(d.Engine(), demo.Options{Seed: f.seed, Speed: f.speed})
+	front := []func(context.Context) error{w.Run}
+	if screen {
+		front = append(front, p.screen(c, d.Collector()))
+	}
+	if f.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.duration)
+		defer cancel()
+	}
+	if err := d.Run(ctx, front...); err != nil {
+		return err
+	}
+	s := w.Stats()
+	fmt.Fprintf(p.env.Stdout, "demo: %d calls, %d answered from the cache, %d of those wrong\n", s.Calls, s.Hits, s.Stale)
+	if s.Stale > 0 {
+		return fmt.Errorf("%w: the cache gave wrong answers", errCheck)
+	}
+	return nil
+}
+
+// demoRules are the shop's own, but for what the user names.
+func demoRules(tools, rules string) (daemon.Rules, error) {
+	if tools != "" && rules != "" {
+		return daemon.LoadRules(tools, rules)
+	}
+	var r daemon.Rules
+	var errs [2]error
+	if r.Tools, errs[0] = tool.Parse("shop.yaml", demo.Tools); tools != "" {
+		return r, errors.New("the demo has its own tools: leave out --tools, or give --policy for them too")
+	}
+	if rules != "" {
+		given, err := daemon.LoadRules("", rules)
+		r.Policy, errs[1] = given.Policy, err
+	} else {
+		r.Policy, errs[1] = policy.Parse("the demo's policy", demo.Policy)
+	}
+	return r, errors.Join(errs[:]...)
+}

@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"m1/app"
+	"m1/app/config"
+	"m1/app/daemon"
+	"m1/collector/dashboard"
+)
+
+var errNoTerminal = errors.New("this is no terminal, so there is no place for the dashboard; use --engine-only (m1), --headless (replay, demo) or m1 snapshot")
+
+func (p *program) run() *cobra.Command {
+	var engineOnly bool
+	var attach string
+	cmd := &cobra.Command{
+		Use:   "m1",
+		Short: "The control layer between AI agents and their tools, with a live dashboard",
+		Long: `M1 stands between AI agents and their tools: it decides every proposed call,
+answers repeated reads from its cache, prices tokens, records everything and
+shows it live. Agents propose, policy decides, a person approves, and authority
+to execute stays outside the agent.
+
+Without a command m1 starts the engine, serves its API and opens the dashboard.
+Without --policy the built-in read-only policy decides: reads are allowed, write
+and execute are denied. Tools that are in no catalogue are denied.
+
+Every setting is a flag, an environment variable (--cache-size, M1_CACHE_SIZE)
+and a key of the settings file (cache_size).`,
+		Example: `  m1 demo                                  watch simulated agents
+  m1 replay ~/.claude/projects             watch your own past sessions
+  m1 --tools tools.yaml --policy rules.yaml
+  m1 --engine-only --listen 127.0.0.1:7600
+  m1 --attach http://127.0.0.1:7600        the dashboard of a running engine`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("unknown command %q; see m1 --help", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case engineOnly && attach != "":
+				return errors.New("--engine-only starts an engine and --attach watches another: give one of them")
+			case attach != "":
+				return p.runAttached(cmd.Context(), attach)
+			default:
+				return p.runEngine(cmd.Context(), engineOnly)
+			}
+		},
+	}
+	cmd.Flags().BoolVar(&engineOnly, "engine-only", false, "no screen: engine and API alone")
+	cmd.Flags().StringVar(&attach, "attach", "", "show the dashboard of the engine at this URL; the token comes from "+config.Token+" or --token-file")
+	return cmd
+}
+
+func (p *program) runEngine(ctx context.Context, headless bool) error {
+	c, rules, err := p.load(daemon.ReadOnly)
+	if err != nil {
+		return err
+	}
+	if !headless && !p.interactive() {
+		return errNoTerminal
+	}
+	log, done, err := p.logger(c, !headless, c.State)
+	if err != nil {
+		return err
+	}
+	defer done()
+	d, err := daemon.Open(daemon.Options{Config: c, Rules: rules, Logger: log, Version: Version, Serve: true})
+	if err != nil {
+		return err
+	}
+	p.announce(d, c)
+	if headless {
+		return d.Run(ctx)
+	}
+	return d.Run(ctx, p.screen(c, d.Collector()))
+}
+
+// announce says where the API is, and the first token: it is never shown again.
+func (p *program) announce(d *daemon.Daemon, c *config.Config) {
+	if d.Addr() == nil {
+		return
+	}
+	out := p.env.Stdout
+	fmt.Fprintf(out, "m1 %s: API on http://%s, records in %s\n", Version, d.Addr(), d.State())
+	if t := d.FirstToken(); t != "" {
+		fmt.Fprintf(out, "first token (role admin), shown this once and kept as a digest:\n%s\n", t)
+	}
+	if c.NoAuth {
+		fmt.Fprintln(out, "WARNING: --no-auth: everybody on this machine may propose calls and read the dashboard")
+	}
+}
+
+func (p *program) runAttached(ctx context.Context, url string) error {
+	c, err := p.settings()
+	if err != nil {
+		return err
+	}
+	client, err := p.dial(ctx, c, url)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if !p.interactive() {
+		return errNoTerminal
+	}
+	return p.screen(c, client)(ctx)
+}
+
+// dial reaches the engine at url and makes sure that it answers.
+func (p *program) dial(ctx context.Context, c *config.Config, url string) (*dashboard.Client, error) {
+	token, err := p.token(c)
+	if err != nil {
+		return nil, err
+	}
+	client, err := dashboard.Dial(url, token)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := client.Check(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// screen is the dashboard as a part of a daemon: it ends when the user quits.
+func (p *program) screen(c *config.Config, feed app.Feed) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return app.Run(ctx, app.Options{
+			Feed: feed, Refresh: c.Refresh, Theme: c.Theme, NoColor: c.NoColor, Window: c.Window,
+			Input: p.env.Stdin, Output: p.env.Stdout,
+		})
+	}
+}
+
+// interactive says whether a person can see and answer a screen here.
+func (p *program) interactive() bool {
+	in, out := file(p.env.Stdin), file(p.env.Stdout)
+	return in != nil && out != nil && term.IsTerminal(in.Fd()) && term.IsTerminal(out.Fd())
+}
+
+// logger writes to the log file, or to stderr where no screen would be torn by
+// it. With a screen and no --log-file it writes to m1.log in folder, or nowhere if
+// folder is empty or not writable. The second result closes the file.
+func (p *program) logger(c *config.Config, screen bool, folder string) (*slog.Logger, func() error, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return nil, nil, err
+	}
+	options := &slog.HandlerOptions{Level: level}
+	none := func() error { return nil }
+	path := c.LogFile
+	if path == "" {
+		switch {
+		case !screen:
+			return slog.New(slog.NewTextHandler(p.env.Stderr, options)), none, nil
+		case folder == "" || os.MkdirAll(folder, 0o700) != nil:
+			return slog.New(slog.DiscardHandler), none, nil
+		}
+		path = filepath.Join(folder, "m1.log")
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	switch {
+	case err == nil:
+		return slog.New(slog.NewTextHandler(f, options)), f.Close, nil
+	case c.LogFile == "":
+		return slog.New(slog.DiscardHandler), none, nil // the daemon says what is wrong with its folder
+	default:
+		return nil, nil, fmt.Errorf("open the log: %w; name another with --log-file", err)
+	}
+}
+
+// records is the folder that the user gave, or empty for a temporary one.
+func records(c *config.Config) string {
+	if c.IsSet("state") {
+		return c.State
+	}
+	return ""
+}

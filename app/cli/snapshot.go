@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"m1/app"
+	"m1/collector/snapshot"
+	"m1/views"
+)
+
+func (p *program) snapshot() *cobra.Command {
+	var asJSON bool
+	var attach, size, page string
+	cmd := &cobra.Command{
+		Use:   "snapshot",
+		Short: "Print the dashboard of a running engine once",
+		Long: `Asks a running engine for its picture and prints one screen of it as text, or
+with --json the whole picture as JSON. The token comes from M1_TOKEN or
+--token-file.`,
+		Example: "  m1 snapshot\n  m1 snapshot --page calls --size 200x60\n  m1 snapshot --json --window 1h",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			still, err := stillOf(size, page)
+			if err != nil {
+				return err
+			}
+			d, window, err := p.picture(cmd.Context(), attach)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(d)
+			}
+			still.Window = window
+			_, err = fmt.Fprint(cmd.OutOrStdout(), app.Snapshot(d, still))
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole picture as JSON")
+	cmd.Flags().StringVar(&attach, "attach", "", "URL of the engine; default the --listen address of this machine")
+	cmd.Flags().StringVar(&size, "size", "120x40", "columns x lines of the text")
+	cmd.Flags().StringVar(&page, "page", "overview", "overview, calls or runs")
+	return cmd
+}
+
+func stillOf(size, page string) (app.Still, error) {
+	var s app.Still
+	if n, err := fmt.Sscanf(size, "%dx%d", &s.Width, &s.Height); n != 2 || err != nil || s.Width < 1 || s.Height < 1 || s.Width > 1000 || s.Height > 1000 {
+		return s, fmt.Errorf("--size %q: give columns x lines, such as 120x40", size)
+	}
+	pages := []string{"overview", "calls", "runs"}
+	i := slices.Index(pages, page)
+	if i < 0 {
+		return s, fmt.Errorf("--page %q: give one of %v", page, pages)
+	}
+	s.Page = []views.Page{views.Overview, views.Calls, views.Runs}[i]
+	return s, nil
+}
+
+// picture is the newest one of the engine at url.
+func (p *program) picture(ctx context.Context, url string) (*snapshot.Dashboard, time.Duration, error) {
+	c, err := p.settings()
+	if err != nil {
+		return nil, 0, err
+	}
+	if url == "" {
+		url = "http://" + c.Listen
+	}
+	client, err := p.dial(ctx, c, url)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	select {
+	case d, ok := <-client.Subscribe(ctx, c.Window):
+		if ok {
+			return d, c.Window, nil
+		}
+	case <-ctx.Done():
+	}
+	return nil, 0, fmt.Errorf("%s gave no picture within 10 s", url)
+}

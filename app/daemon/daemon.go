@@ -1,0 +1,227 @@
+// Package daemon builds the process from its parts, starts them and stops them
+// in order.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"m1/app/config"
+	"m1/cache"
+	"m1/collector"
+	"m1/collector/snapshot"
+	"m1/engine"
+	"m1/engine/bearer"
+	"m1/engine/ledger/sqlite"
+)
+
+// LedgerFile is the name of the ledger in the state folder.
+const LedgerFile = "ledger.db"
+
+// Options of Open.
+type Options struct {
+	Config  *config.Config
+	Rules   Rules
+	Logger  *slog.Logger
+	Version string
+	// Temporary keeps the state in a folder that Run removes at its end.
+	Temporary bool
+	// Serve opens the API on Config.Listen.
+	Serve bool
+	// Describe says what feeds the engine; nil means live traffic.
+	Describe func() snapshot.Source
+}
+
+// Daemon is an engine with its ledger, collector and API.
+type Daemon struct {
+	o         Options
+	state     string
+	store     *sqlite.Store
+	engine    *engine.Engine
+	collector *collector.Collector
+	listener  net.Listener // nil if the API is not served
+	api       *server
+	token     string
+	draining  atomic.Bool
+}
+
+// Open makes everything that can fail: the state folder, the ledger, the engine
+// and the listener. Nothing runs yet. What it opened is released by Run, or by
+// Close if Run is never called.
+func Open(o Options) (d *Daemon, err error) {
+	d = &Daemon{o: o, state: o.Config.State}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+	if err := d.openState(); err != nil {
+		return nil, err
+	}
+	if d.store, err = sqlite.Open(sqlite.Options{Path: filepath.Join(d.state, LedgerFile), Logger: o.Logger.With("part", "ledger")}); err != nil {
+		return nil, err
+	}
+	results, err := cache.New(cache.Options{MaxBytes: int64(o.Config.CacheSize)})
+	if err != nil {
+		return nil, err
+	}
+	d.engine, err = engine.New(engine.Options{Tools: o.Rules.Tools, Policy: o.Rules.Policy, Ledger: d.store, Cache: results, Logger: o.Logger.With("part", "engine")})
+	if err != nil {
+		return nil, err
+	}
+	d.collector = collector.New(d.engine, collector.Options{Version: o.Version, Describe: d.describe})
+	if o.Serve {
+		if err := d.openAPI(); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *Daemon) openState() error {
+	if d.o.Temporary {
+		dir, err := os.MkdirTemp("", "m1-")
+		if err != nil {
+			return fmt.Errorf("no temporary folder for the records: %w; give --state DIR", err)
+		}
+		d.state = dir
+		return nil
+	}
+	if err := os.MkdirAll(d.state, 0o700); err != nil {
+		return fmt.Errorf("state folder %s cannot be made: %w; give another with --state DIR", d.state, plain(err))
+	}
+	probe, err := os.CreateTemp(d.state, ".probe-")
+	if err != nil {
+		return fmt.Errorf("state folder %s cannot be written: %w; make it writable or give another with --state DIR", d.state, plain(err))
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// plain is a system error without the path that the sentence around it names.
+func plain(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// Engine returns the engine, which decides as soon as Run is called.
+func (d *Daemon) Engine() *engine.Engine { return d.engine }
+
+// Collector returns the feed for a screen in this process.
+func (d *Daemon) Collector() *collector.Collector { return d.collector }
+
+// State is the folder of the records.
+func (d *Daemon) State() string { return d.state }
+
+// Addr is the address of the API, nil if it is not served.
+func (d *Daemon) Addr() net.Addr {
+	if d.listener == nil {
+		return nil
+	}
+	return d.listener.Addr()
+}
+
+// FirstToken is the token that Open made because there was none; empty otherwise.
+// It is the only chance to show it.
+func (d *Daemon) FirstToken() string { return d.token }
+
+func (d *Daemon) describe() snapshot.Source {
+	s := snapshot.Source{Mode: "live"}
+	if d.o.Describe != nil {
+		s = d.o.Describe()
+	}
+	if d.listener != nil {
+		s.Listen, s.NoAuth = d.listener.Addr().String(), d.o.Config.NoAuth
+	}
+	return s
+}
+
+// Run starts the parts and everything in front, and blocks until ctx ends, one of
+// front returns or a part fails. Then it stops in this order: the API and front,
+// the engine, the collector, the ledger. It returns the first error.
+func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) error {
+	ctx, stopFront := context.WithCancel(ctx)
+	defer stopFront()
+	back, stopBack := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBack()
+
+	var parts, way errgroup.Group
+	start := func(g *errgroup.Group, ctx context.Context, f func(context.Context) error) {
+		g.Go(func() error {
+			defer stopFront() // the first to return stops all
+			return f(ctx)
+		})
+	}
+	start(&parts, back, d.engine.Run)
+	start(&parts, back, d.collector.Run)
+	start(&parts, back, d.checkpoint)
+	if d.api != nil {
+		start(&way, ctx, d.serve)
+	}
+	for _, f := range front {
+		start(&way, ctx, f)
+	}
+	<-ctx.Done()
+	d.draining.Store(true)
+	err := way.Wait()
+	stopBack()
+	return errors.Join(err, parts.Wait(), d.Close())
+}
+
+// checkpoint moves what the ledger has committed from its log into its file, so
+// that no commit has to.
+func (d *Daemon) checkpoint(ctx context.Context) error {
+	t := time.NewTicker(2 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			if err := d.store.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+				d.o.Logger.Error("ledger: checkpoint", "error", err)
+			}
+		}
+	}
+}
+
+// Close releases what Open made. After Run it is not needed.
+func (d *Daemon) Close() error {
+	var errs []error
+	if d.listener != nil {
+		if err := d.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+		d.store = nil
+	}
+	if d.o.Temporary && d.state != "" {
+		errs = append(errs, os.RemoveAll(d.state))
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Daemon) openTokens() (auth func(string) (string, bool), err error) {
+	tokens, first, err := bearer.Open(d.state)
+	if err != nil {
+		return nil, err
+	}
+	d.token = first
+	return func(token string) (string, bool) {
+		id, ok := tokens.Check(token)
+		return id.Name, ok
+	}, nil
+}

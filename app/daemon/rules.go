@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"m1/engine/policy"
+	"m1/engine/source"
+	"m1/engine/tool"
+)
+
+// ReadOnly is the policy of a live engine that was given none: the safe one.
+const ReadOnly = "read-only"
+
+// Observe is the policy of a replay that was given none: nothing is held back.
+const Observe = "observe"
+
+// Rules are what an engine decides by.
+type Rules struct {
+	Tools  *tool.Catalogue
+	Policy *policy.Set
+}
+
+// LoadRules reads the catalogue and the policy. Both are a file or the name of a
+// built-in; an empty tools is an empty catalogue. All mistakes of both come back
+// at once as source.Problems.
+func LoadRules(tools, rules string) (Rules, error) {
+	var r Rules
+	var ps source.Problems
+	var err error
+	if r.Tools, err = loadTools(tools); err != nil {
+		ps.Add(err)
+	}
+	if r.Policy, err = loadPolicy(rules); err != nil {
+		ps.Add(err)
+	}
+	return r, ps.Err()
+}
+
+func loadTools(name string) (*tool.Catalogue, error) {
+	if name == "" {
+		return tool.Parse("no tools", []byte("version: 1\ntools: {}\n"))
+	}
+	if c, ok := tool.Builtin(name); ok {
+		return c, nil
+	}
+	src, err := read(name, "--tools", "name a catalogue file, or the built-in claude-code")
+	if err != nil {
+		return nil, err
+	}
+	return tool.Parse(name, src)
+}
+
+func loadPolicy(name string) (*policy.Set, error) {
+	if s, ok := policy.Builtin(name); ok {
+		return s, nil
+	}
+	src, err := read(name, "--policy", "name a policy file, or one of the built-in read-only and observe")
+	if err != nil {
+		return nil, err
+	}
+	return policy.Parse(name, src)
+}
+
+func read(path, flag, hint string) ([]byte, error) {
+	src, err := os.ReadFile(path)
+	if err == nil {
+		return src, nil
+	}
+	var cause *os.PathError
+	if errors.As(err, &cause) {
+		err = cause.Err
+	}
+	return nil, source.Problem{File: path, Msg: fmt.Sprintf("%s cannot be read: %s", flag, err), Hint: hint}
+}

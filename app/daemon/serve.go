@@ -1,0 +1,118 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"m1/collector"
+	"m1/collector/dashboard"
+	"m1/engine/gateway/api"
+	"m1/engine/gateway/guard"
+	"m1/engine/meter"
+	"m1/engine/pricing"
+)
+
+// Bounds of one connection. Streams of events set a deadline per write instead
+// of the server's.
+const (
+	headerTime = 5 * time.Second
+	readTime   = 15 * time.Second
+	idleTime   = 2 * time.Minute
+	maxHeader  = 16 << 10
+	stopTime   = 10 * time.Second // for requests under way when M1 stops
+)
+
+// server is the API of one daemon.
+type server struct {
+	http  *http.Server
+	pages *dashboard.Server
+}
+
+// pictures joins what the dashboard is drawn from.
+type pictures struct {
+	*collector.Collector
+	meter *meter.Meter
+}
+
+func (p pictures) Meter() *meter.Meter { return p.meter }
+
+func (d *Daemon) openAPI() error {
+	c := d.o.Config
+	auth, err := d.openTokens()
+	if err != nil {
+		return err
+	}
+	log := d.o.Logger.With("part", "api")
+	agents, err := api.Agents(api.Options{Decider: d.engine, Tools: d.listTools, ParseUsage: pricing.ParseUsage, Log: log})
+	if err != nil {
+		return err
+	}
+	pages, err := dashboard.New(dashboard.Options{Source: pictures{d.collector, d.engine.Meter()}, Ledger: d.store, Ready: d.ready, Version: d.o.Version, Log: log})
+	if err != nil {
+		return err
+	}
+	handler, err := guard.New(guard.Options{Auth: auth, NoAuth: c.NoAuth, Hosts: c.Hosts, Log: log}, agents, pages.Routes())
+	if err != nil {
+		return err
+	}
+	if d.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("address %s is in use; if that is M1, watch it with m1 --attach http://%s, else choose another with --listen", c.Listen, c.Listen)
+		}
+		return fmt.Errorf("address %s cannot be opened: %w; choose another with --listen", c.Listen, err)
+	}
+	d.api = &server{pages: pages, http: &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+	}}
+	return nil
+}
+
+func (d *Daemon) listTools() []api.Tool {
+	c := d.engine.Tools()
+	out := make([]api.Tool, 0, c.Len())
+	for _, name := range c.Names() {
+		e, _ := c.Lookup(name)
+		t := api.Tool{Name: e.Name, Description: e.Description, Scope: e.Scope, Cacheable: e.Cacheable, Reads: []string{}, Changes: []string{}}
+		for _, r := range e.Reads {
+			t.Reads = append(t.Reads, r.String())
+		}
+		for _, ch := range e.Changes {
+			t.Changes = append(t.Changes, ch.String())
+		}
+		if e.ChangesAll {
+			t.Changes = append(t.Changes, "*")
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+func (d *Daemon) ready() error {
+	if d.draining.Load() {
+		return errors.New("M1 is stopping")
+	}
+	return nil
+}
+
+// serve answers until ctx ends, then lets requests under way finish.
+func (d *Daemon) serve(ctx context.Context) error {
+	failed := make(chan error, 1) // room for the one answer, so that Serve waits for nobody
+	go func() { failed <- d.api.http.Serve(d.listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve the API: %w", err)
+	case <-ctx.Done():
+	}
+	d.api.pages.EndStreams() // Shutdown alone would wait for them
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	if err := d.api.http.Shutdown(stop); err != nil {
+		return fmt.Errorf("stop the API: %w", errors.Join(err, d.api.http.Close()))
+	}
+	return nil
+}

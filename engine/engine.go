@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"m1/cache"
+	"m1/engine/event"
+	"m1/engine/gateway"
+	"m1/engine/ledger"
+	"m1/engine/meter"
+	"m1/engine/policy"
+	"m1/engine/pricing"
+	"m1/engine/tool"
+)
+
+var _ gateway.Decider = (*Engine)(nil)
+
+// Options hold what an engine is made of. Tools, Policy and Ledger are needed;
+// the other zero fields take the default named beside them.
+type Options struct {
+	Tools   *tool.Catalogue
+	Policy  *policy.Set
+	Ledger  ledger.Store
+	Prices  *pricing.Table // the built-in table
+	Cache   *cache.Cache   // one with its own defaults
+	Now     func() time.Time
+	Logger  *slog.Logger  // none
+	Keep    int           // newest calls kept for the screen; 2000
+	Runs    int           // runs remembered, the one longest unmoved goes first; 2000
+	MaxOpen int           // released calls that wait for a report; 65536
+	OpenFor time.Duration // after which a call without a report is given up; 1 h
+}
+
+func (o *Options) fill() error {
+	switch {
+	case o.Tools == nil:
+		return errors.New("engine: Options.Tools is missing: give a catalogue, an empty one denies every tool")
+	case o.Policy == nil:
+		return errors.New("engine: Options.Policy is missing: without a policy nothing may be decided")
+	case o.Ledger == nil:
+		return errors.New("engine: Options.Ledger is missing: without a record nothing may be released")
+	case o.Keep < 0 || o.Runs < 0 || o.MaxOpen < 0 || o.OpenFor < 0:
+		return errors.New("engine: Options.Keep, Runs, MaxOpen and OpenFor must not be negative")
+	}
+	if o.Prices == nil {
+		o.Prices = pricing.Builtin()
+	}
+	if o.Cache == nil {
+		c, err := cache.New(cache.Options{Now: o.Now})
+		if err != nil {
+			return err
+		}
+		o.Cache = c
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Keep == 0 {
+		o.Keep = 2000
+	}
+	if o.Runs == 0 {
+		o.Runs = 2000
+	}
+	if o.MaxOpen == 0 {
+		o.MaxOpen = 1 << 16
+	}
+	if o.OpenFor == 0 {
+		o.OpenFor = time.Hour
+	}
+	return nil
+}
+
+// Engine decides calls. Every method is safe for concurrent use.
+type Engine struct {
+	o       Options
+	started time.Time
+	meter   *meter.Meter
+	ruling  atomic.Pointer[ruling]
+	open    openCalls
+	runs    runs
+	recent  recent
+}
+
+// New returns an engine that can decide at once. It starts nothing: give Run a
+// goroutine, or reads are recorded only with the next write.
+func New(o Options) (*Engine, error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	r, err := newRuling(o.Policy, o.Tools, o.Now())
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{o: o, started: o.Now(), meter: meter.New()}
+	e.ruling.Store(r)
+	e.open.init(o.MaxOpen)
+	e.runs.init(o.Runs, e.meter)
+	e.recent.init(o.Keep)
+	return e, nil
+}
+
+const (
+	flushEvery  = 25 * time.Millisecond // a batched record is durable within 50 ms
+	expireEvery = time.Second
+)
+
+// Run records the engine's start, makes batched records durable and gives up
+// calls that nobody reports, until ctx ends; then it records the stop. It blocks
+// and starts no goroutine. It fails only if the start cannot be recorded.
+func (e *Engine) Run(ctx context.Context) error {
+	r := e.ruling.Load()
+	if _, err := e.o.Ledger.Append(ctx,
+		e.event(event.EngineStarted, event.EngineStartedData{Tools: r.tools.Len(), PriceVersion: e.o.Prices.Version()}),
+		e.event(event.PolicyLoaded, event.PolicyLoadedData{Name: r.set.Name(), Version: r.set.Version(), Rules: r.set.Rules(), Observe: r.set.Observe()}),
+	); err != nil {
+		return fmt.Errorf("record the engine's start: %w", err)
+	}
+	flush, expire := time.NewTicker(flushEvery), time.NewTicker(expireEvery)
+	defer flush.Stop()
+	defer expire.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return e.stop()
+		case <-flush.C:
+			if e.o.Ledger.Status().Queue == 0 {
+				continue
+			}
+			if err := e.o.Ledger.Flush(ctx); err != nil && ctx.Err() == nil {
+				// The store keeps the error for the health check and the queue for
+				// the next try.
+				e.o.Logger.Error("ledger: batched records are not durable yet", "error", err)
+			}
+		case <-expire.C:
+			e.expire()
+		}
+	}
+}
+
+// stop records the end. The caller's context has ended, so it has its own bound.
+func (e *Engine) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if _, err := e.o.Ledger.Append(ctx, e.event(event.EngineStopped, nil)); err != nil {
+		return fmt.Errorf("record the engine's stop: %w", err)
+	}
+	return nil
+}
+
+// Meter returns the engine's instruments.
+func (e *Engine) Meter() *meter.Meter { return e.meter }
+
+// Tools returns the catalogue that decides now.
+func (e *Engine) Tools() *tool.Catalogue { return e.ruling.Load().tools }

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"m1/collector/snapshot"
+	"m1/engine/call"
+	"m1/engine/event"
+)
+
+// Report tells what came of a released call: a good result of a cacheable read
+// is kept, what a write or execute call may have changed is forgotten, and the
+// outcome is recorded within 50 ms. It returns call.ErrUnknownCall for a call
+// that was never released, was answered from the cache, or was reported already.
+func (e *Engine) Report(ctx context.Context, r call.Report) error {
+	o, ok := e.open.take(r.ID)
+	if !ok {
+		return call.ErrUnknownCall
+	}
+	// Before anything that can fail: readers must not wait for a broken ledger.
+	o.close()
+	sum := sha256.Sum256(r.Result)
+	if r.Outcome == call.OK && o.cacheable && len(r.Result) > 0 {
+		start := e.o.Now()
+		o.ticket.Keep(r.Result)
+		e.meter.CacheWrite.Observe(e.o.Now().Sub(start))
+	}
+	e.countReport(o, r, sum)
+	e.recent.update(r.ID, func(c *snapshot.Call) {
+		c.Outcome, c.ErrorType, c.ToolMS = r.Outcome, r.ErrorType, micros(r.Duration)/1000
+		c.Result, c.ResultBytes = preview(r.Result), len(r.Result)
+	})
+
+	data := event.ReportedData{Outcome: r.Outcome, ErrorType: r.ErrorType, DurationUS: r.Duration.Microseconds(), ResultBytes: len(r.Result)}
+	if len(r.Result) > 0 {
+		data.ResultSHA256 = hex.EncodeToString(sum[:])
+	}
+	ev := e.event(event.Reported, data)
+	ev.Run, ev.Call, ev.Agent, ev.Tool = o.run, o.id, o.agent, o.tool
+	return e.record(ctx, ev, false)
+}
+
+func (e *Engine) countReport(o *openCall, r call.Report, sum [sha256.Size]byte) {
+	t := e.meter.Tools.Get(o.tool)
+	e.meter.Reports.Inc()
+	t.Reports.Inc()
+	if r.Duration > 0 {
+		e.meter.Tool.Observe(r.Duration)
+		t.Latency.Observe(r.Duration)
+	}
+	failed := r.Outcome == call.Failed
+	if failed {
+		e.meter.ToolErrors.Inc()
+		t.Errors.Inc()
+		class := r.ErrorType
+		if class == "" {
+			class = "unspecified"
+		}
+		e.meter.Classes.Get(class).Inc()
+	}
+	if e.runs.report(o, r, sum) {
+		e.meter.ResultIdeal.Inc()
+	}
+}

@@ -1,0 +1,247 @@
+package engine
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"time"
+
+	"m1/collector/snapshot"
+	"m1/engine/call"
+	"m1/engine/event"
+	"m1/engine/meter"
+)
+
+// LoopStreak is the number of identical calls in a row from which a run is shown
+// as looping. In the recorded traffic of the design a streak of five was always
+// a runaway agent.
+const LoopStreak = 5
+
+// Bounds of what is remembered of the calls of all runs together; calls beyond
+// are still decided and counted, but repeats of them are not seen.
+const maxSightings = 1 << 18
+
+// Completed is the stop reason of a run that ended well.
+const Completed = "completed"
+
+// runs follows every agent run that the engine has seen lately.
+type runs struct {
+	meter *meter.Meter
+
+	mu        sync.Mutex // guards what follows
+	max       int
+	order     *list.List // of *run, last moved first
+	byID      map[call.RunID]*list.Element
+	sightings int // over all runs
+}
+
+type run struct {
+	view snapshot.Run
+	seen map[call.Digest]*memory
+
+	last   call.Digest // of the last call
+	tool   string      // of the last call
+	streak int         // identical calls in a row, up to the last
+	since  time.Time   // of the streak's first call
+	worst  snapshot.Loop
+}
+
+// memory is what a run knows of one exact call.
+type memory struct {
+	result [32]byte // digest of its last good result
+	good   bool
+}
+
+func (rs *runs) init(limit int, m *meter.Meter) {
+	rs.meter, rs.max, rs.order, rs.byID = m, limit, list.New(), map[call.RunID]*list.Element{}
+}
+
+const (
+	active    = "active"
+	completed = "completed"
+	failed    = "failed"
+)
+
+// touch returns the run, made if need be, and moves it to the front. A run that
+// had ended is active again. rs.mu is held.
+func (rs *runs) touch(id call.RunID, agent call.AgentID, now time.Time) *run {
+	if el, ok := rs.byID[id]; ok {
+		rs.order.MoveToFront(el)
+		r := el.Value.(*run)
+		r.view.LastAt, r.view.Status, r.view.StopReason = now, active, ""
+		return r
+	}
+	rs.meter.Runs.Inc()
+	if rs.order.Len() >= rs.max {
+		rs.remove(rs.order.Back())
+	}
+	r := &run{view: snapshot.Run{ID: id, Agent: agent, Status: active, StartedAt: now, LastAt: now}, seen: map[call.Digest]*memory{}}
+	rs.byID[id] = rs.order.PushFront(r)
+	return r
+}
+
+func (rs *runs) remove(el *list.Element) {
+	r := rs.order.Remove(el).(*run)
+	rs.sightings -= len(r.seen)
+	delete(rs.byID, r.view.ID)
+}
+
+// propose counts a proposal for its run and returns how many identical ones in a
+// row it makes, itself included.
+func (rs *runs) propose(c *proposed) int {
+	if c.p.Run == "" {
+		return 1
+	}
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.touch(c.p.Run, c.p.Agent, c.start)
+	r.view.ToolCalls++
+	if r.seen[c.digest] != nil {
+		r.view.Repeats++
+		rs.meter.Repeats.Inc()
+	} else if rs.sightings < maxSightings {
+		r.seen[c.digest] = &memory{}
+		rs.sightings++
+	}
+	if r.streak == 0 || r.last != c.digest {
+		r.last, r.tool, r.streak, r.since = c.digest, c.p.Tool, 0, c.start
+	}
+	r.streak++
+	rs.meter.LongestStreak.Observe(int64(r.streak))
+	if r.streak > r.view.Streak {
+		r.view.Streak = r.streak
+		r.worst = snapshot.Loop{Run: c.p.Run, Agent: c.p.Agent, Tool: c.p.Tool, Streak: r.streak, Since: r.since}
+	}
+	return r.streak
+}
+
+// answered counts what became of a proposal.
+func (rs *runs) answered(id call.RunID, effect call.Effect, hit bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	el, ok := rs.byID[id]
+	if !ok {
+		return
+	}
+	r := el.Value.(*run)
+	if effect != call.Allow {
+		r.view.Denied++
+	}
+	if hit {
+		r.view.CacheHits++
+	}
+}
+
+// report counts an outcome and says whether an ideal cache, one that knows the
+// future, would have answered the call: its run had this very result before.
+func (rs *runs) report(o *openCall, r call.Report, sum [32]byte) (ideal bool) {
+	if o.run == "" {
+		return false
+	}
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	el, ok := rs.byID[o.run]
+	if !ok {
+		return false
+	}
+	run := el.Value.(*run)
+	if r.Outcome == call.Failed {
+		run.view.Errors++
+	}
+	m := run.seen[o.digest]
+	if m == nil || !o.cacheable || r.Outcome != call.OK {
+		return false
+	}
+	known := len(r.Result) > 0
+	ideal = known && m.good && m.result == sum
+	m.result, m.good = sum, known
+	return ideal
+}
+
+func (rs *runs) use(u call.Usage, charge call.Charge, now time.Time) {
+	if u.Run == "" {
+		return
+	}
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.touch(u.Run, u.Agent, now)
+	r.view.CostNano += charge.Cost
+	r.view.Unpriced = r.view.Unpriced || !charge.Priced
+}
+
+// StartRun records the beginning of a run. It may be left out: a run begins with
+// its first call or usage.
+func (e *Engine) StartRun(ctx context.Context, r call.Run) error {
+	if r.ID == "" {
+		return call.ErrUnknownRun
+	}
+	ev := e.event(event.RunStarted, event.RunStartedData{Goal: r.Goal, Model: r.Model})
+	ev.Run, ev.Agent = r.ID, r.Agent
+	if err := e.record(ctx, ev, false); err != nil {
+		return err
+	}
+	e.runs.mu.Lock()
+	defer e.runs.mu.Unlock()
+	run := e.runs.touch(r.ID, r.Agent, e.o.Now())
+	run.view.Agent, run.view.Goal = r.Agent, r.Goal
+	return nil
+}
+
+// EndRun records the end of a run and forgets its cached results. It returns
+// call.ErrUnknownRun for a run that the engine has not seen or that has ended.
+func (e *Engine) EndRun(ctx context.Context, id call.RunID, stopReason string) error {
+	view, ok := e.runs.end(id, stopReason, e.o.Now())
+	if !ok {
+		return call.ErrUnknownRun
+	}
+	e.o.Cache.Drop(string(id))
+	e.meter.AgentRun.Observe(view.LastAt.Sub(view.StartedAt))
+	ev := e.event(event.RunEnded, event.RunEndedData{StopReason: stopReason, ToolCalls: view.ToolCalls, CostNano: view.CostNano})
+	ev.Run, ev.Agent = id, view.Agent
+	return e.record(ctx, ev, false)
+}
+
+func (rs *runs) end(id call.RunID, reason string, now time.Time) (snapshot.Run, bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	el, ok := rs.byID[id]
+	if !ok || el.Value.(*run).view.Status != active {
+		return snapshot.Run{}, false
+	}
+	rs.order.MoveToFront(el)
+	r := el.Value.(*run)
+	r.view.LastAt, r.view.StopReason = now, reason
+	if reason == Completed {
+		r.view.Status = completed
+		rs.meter.RunsCompleted.Inc()
+	} else {
+		r.view.Status = failed
+		rs.meter.RunsFailed.Inc()
+	}
+	rs.sightings -= len(r.seen)
+	r.seen = map[call.Digest]*memory{}
+	return r.view, true
+}
+
+// views returns every remembered run, last moved first, and the loops among
+// them, open ones first.
+func (rs *runs) views() ([]snapshot.Run, []snapshot.Loop) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	out := make([]snapshot.Run, 0, rs.order.Len())
+	var open, past []snapshot.Loop
+	for el := rs.order.Front(); el != nil; el = el.Next() {
+		r := el.Value.(*run)
+		v := r.view
+		v.DurationMS = v.LastAt.Sub(v.StartedAt).Milliseconds()
+		v.CostUSD = v.CostNano.String()
+		out = append(out, v)
+		switch {
+		case v.Status == active && r.streak >= LoopStreak:
+			open = append(open, snapshot.Loop{Run: v.ID, Agent: v.Agent, Tool: r.tool, Streak: r.streak, Since: r.since, Open: true})
+		case r.worst.Streak >= LoopStreak:
+			past = append(past, r.worst)
+		}
+	}
+	return out, append(open, past...)
+}
