@@ -34,6 +34,9 @@ exit code 2, or says that all is well.`,
 			if err != nil {
 				return err
 			}
+			for _, w := range r.Policy.Unlisted(r.Tools) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
+			}
 			from := c.File
 			if from == "" {
 				from = "no file"

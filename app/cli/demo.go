@@ -54,6 +54,9 @@ func (p *program) runDemo(ctx context.Context, f demoFlags) error {
 	if err != nil {
 		return err
 	}
+	if !c.IsSet("window") {
+		c.Window = time.Minute // a demo is watched for minutes; a longer window stays empty
+	}
 	rules, err := demoRules(c.Tools, c.Policy)
 	if err != nil {
 		return err

@@ -1,0 +1,49 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+
+	"m1/engine/call"
+)
+
+// Reasons are sentences that an agent can act on: what was refused, what to do.
+const (
+	defaultReason      = "no rule lets this agent use this tool; use another tool, or ask the operator to add a rule"
+	unknownAgentReason = "the policy does not know this agent; ask the operator to add it under agents"
+)
+
+var unknownToolReasons = [...]string{
+	call.Deny:  "this tool is not in the catalogue; use a tool that is, or ask the operator to add it",
+	call.Ask:   "this tool is not in the catalogue, so a person decides; wait for the answer",
+	call.Allow: "this tool is not in the catalogue, and the policy allows such tools",
+}
+
+// maxScopeReasons[limit][scope] is the sentence for a tool that reaches further
+// than its agent may.
+var maxScopeReasons = func() (rs [call.Execute + 1][call.Execute + 1]string) {
+	for limit := call.Read; limit < call.Execute; limit++ {
+		for scope := limit + 1; scope <= call.Execute; scope++ {
+			rs[limit][scope] = fmt.Sprintf(
+				"this call has scope %s, but this agent may go no further than %s; do it with a tool of scope %s, or ask the operator",
+				scope, limit, limit)
+		}
+	}
+	return rs
+}()
+
+// reason is what the file gives, or a sentence that names the rule.
+func reason(id string, effect call.Effect, given string) string {
+	if given != "" {
+		return given
+	}
+	rule := "the rule " + strconv.Quote(id)
+	switch effect {
+	case call.Allow:
+		return rule + " allows this call"
+	case call.Ask:
+		return rule + " wants a person to decide; wait for the answer"
+	default:
+		return rule + " denies this call; do not repeat it, do it another way or ask the operator"
+	}
+}
