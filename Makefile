@@ -51,7 +51,7 @@ golden: ## write the golden files anew; look at the difference
 	$(GO) test ./views ./app -update
 
 picture: build ## write docs/dashboard.svg, the picture in the README
-	$(GO) run ./docs/picture
+	$(GO) test -run=TestPicture -timeout=3m . -picture docs/dashboard.svg
 
 clean: ## remove what was built
 	rm -rf $(BIN) coverage.out

@@ -172,6 +172,11 @@ func TestEffects(t *testing.T) {
 				held = 2
 			}
 			require.Equal(t, held, m.HeldBack.Load())
+			counted := int64(0)
+			for scope := range m.Decisions[tt.effect] {
+				counted += m.Decisions[tt.effect][scope].Load()
+			}
+			require.Equal(t, int64(2), counted, "counted by effect and scope")
 		})
 	}
 }

@@ -195,6 +195,7 @@ func (e *Engine) count(c *proposed) {
 	m.Policy.Observe(c.policyTook)
 	m.Propose.Observe(c.d.Duration)
 	m.Scopes[c.use.Scope].Inc()
+	m.Decisions[c.d.Effect][c.use.Scope].Inc()
 	t, rule := m.Tools.Get(c.p.Tool), m.Rules.Get(c.d.Rule)
 	switch c.d.Would {
 	case call.Allow:

@@ -27,6 +27,7 @@ type Frame struct {
 	Width, Height int
 	Theme         themes.Theme
 	Page          Page
+	Panel         int // of the overview's four, the one that a small screen shows
 	Window        time.Duration
 	Frozen        bool // Snap is held; FrozenAt tells since when
 	FrozenAt      time.Time
@@ -37,7 +38,7 @@ type Frame struct {
 	Detail Detail
 
 	Help    bool
-	HelpTop int      // first line shown of the help
+	HelpTop int      // first line shown of the help, 0 to ScrollEnd(Frame)
 	Actions []Action // what can be done here, for footer and help
 	Notice  string   // answer to the last key, shown in the footer
 	Bad     bool     // Notice tells of a failure
@@ -51,7 +52,7 @@ type List[ID comparable] struct {
 	Selected ID
 	Filter   string
 	Editing  bool   // the filter line has the keyboard
-	Sort     string // a column's name; empty is newest first
+	Sort     string // one of CallColumns() or RunColumns(); empty is newest first
 	Reverse  bool
 }
 
@@ -59,7 +60,12 @@ type List[ID comparable] struct {
 type Detail struct {
 	Call call.ID
 	Run  call.RunID
-	Top  int // first line shown
+	Top  int // first line shown, 0 to ScrollEnd(Frame)
+
+	// The record as it was last seen: what to draw once Snap no longer holds it.
+	// A busy engine moves on faster than a person reads.
+	KeptCall *snapshot.Call
+	KeptRun  *snapshot.Run
 }
 
 // Action is one thing that a key does here.

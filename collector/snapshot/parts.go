@@ -70,6 +70,13 @@ type ToolErrors struct {
 	Rate   float64 `json:"rate"`
 }
 
+// Names of the levels that a panel of the screen shows.
+const (
+	SLOPolicy    = "policy_p99"
+	SLODecisions = "decision_hit_rate"
+	SLOErrors    = "m1_error_rate"
+)
+
 // SLO is one promised level. BudgetRemaining is the share of the error budget
 // that is left: 1 nothing used, 0 or less exhausted.
 type SLO struct {

@@ -19,7 +19,7 @@ var (
 	ErrUnavailable = errors.New("ledger: unavailable")
 	// ErrFull is returned by Enqueue when too much waits for the disk.
 	ErrFull = errors.New("ledger: queue full")
-	// ErrClosed is returned by every method after Close.
+	// ErrClosed is returned by every method but Status after Close.
 	ErrClosed = errors.New("ledger: closed")
 )
 
@@ -38,16 +38,17 @@ type Query struct {
 	After uint64 // only events with a greater Seq
 	Run   call.RunID
 	Kind  event.Kind
-	Limit int // 0 means no limit
+	Limit int  // 0 means no limit
+	Last  bool // with a Limit: the last so many, still in rising Seq, not the first
 }
 
 // Status is what a store says of itself. It never waits for the disk.
 type Status struct {
 	Events  uint64     // durable events
 	Head    event.Hash // hash of the last durable event
-	Queue   int        // events accepted and not yet durable
+	Queue   int        // events accepted and not yet durable, enqueued or in an Append
 	Bytes   int64      // size of the store; 0 if unknown
-	Commits uint64     // how often the disk was asked to keep something
+	Commits uint64     // how often the disk was asked to keep something, since the store was opened
 	Err     string     // why the last commit failed; empty after a success
 	Since   time.Time  // when Err began; zero while Err is empty
 }
@@ -57,22 +58,35 @@ type Status struct {
 // the order in which events are accepted, over Append and Enqueue together.
 type Store interface {
 	// Append returns after all evs, and everything enqueued before them, are
-	// durable, or with an error that wraps ErrUnavailable, ErrClosed or the
-	// context's: then none of evs will be acknowledged later. It returns the Seq
-	// of the last of evs.
+	// durable, or with an error that wraps ErrUnavailable, ErrClosed, ErrInvalid
+	// or the context's: then no reader sees any of evs and none will be
+	// acknowledged later. It returns the Seq of the last of evs; without evs it
+	// is a Flush that returns the last durable Seq.
+	//
+	// A context that ends takes evs back as long as they wait. Once they are on
+	// their way to the disk, Append stays for the outcome and returns that. Only
+	// if the process dies between a failed write and the next successful one may
+	// evs of the failed Append stand in the ledger of the next start.
 	Append(ctx context.Context, evs ...event.Event) (uint64, error)
-	// Enqueue accepts evs without waiting for the disk; the next Append or Flush
-	// makes them durable. It returns ErrFull when the queue has no room.
+	// Enqueue accepts all of evs or none, without waiting for the disk; the next
+	// Append or Flush makes them durable. A failed write keeps them, in order,
+	// for the next. It returns ErrFull when the queue has no room, or an error
+	// that wraps ErrInvalid.
 	Enqueue(evs ...event.Event) error
-	// Flush returns after everything enqueued so far is durable.
+	// Flush returns after everything enqueued so far is durable. If its context
+	// ends first, the events stay in the queue.
 	Flush(ctx context.Context) error
-	// Events yields durable events in rising Seq. A second value that is not nil
-	// ends the sequence.
+	// Events yields the events that were durable when the iteration began, in
+	// rising Seq. A second value that is not nil ends the sequence. A slow reader
+	// holds nobody up. Payloads are read only.
 	Events(ctx context.Context, q Query) iter.Seq2[event.Event, error]
 	// Verify reads the whole chain and returns a *CorruptError for the first
-	// record that was changed, removed or put in.
+	// record that was changed, removed or put in. Of a record cut off at the end,
+	// or a chain rewritten as a whole, only the store that wrote it can know.
 	Verify(ctx context.Context) error
+	// Status never waits for the disk and works after Close.
 	Status() Status
-	// Close flushes and releases the store.
+	// Close flushes and releases the store. If the flush fails it still releases,
+	// and its error, which wraps ErrUnavailable, says how many events are lost.
 	Close() error
 }

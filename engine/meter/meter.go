@@ -7,13 +7,18 @@ package meter
 type Meter struct {
 	// Counters since New.
 	Runs           Counter // agent runs begun
+	RunsCompleted  Counter // agent runs ended well
+	RunsFailed     Counter // agent runs ended otherwise
 	Calls          Counter // proposals
+	Repeats        Counter // proposals that their run had made before, to the letter
+	LongestStreak  Peak    // identical proposals in a row within one run
 	Checks         Counter // policy verdicts, cached ones included
 	Allowed        Counter // verdicts by what the policy says
 	Asked          Counter
 	Denied         Counter
-	HeldBack       Counter // answers that were not allow
-	Scopes         [4]Counter // decided calls by call.Scope
+	HeldBack       Counter       // answers that were not allow
+	Scopes         [4]Counter    // decided calls by call.Scope
+	Decisions      [3][4]Counter // answers by call.Effect and call.Scope
 	DecisionHits   Counter
 	DecisionMisses Counter
 	ResultHits     Counter
@@ -50,6 +55,17 @@ type Meter struct {
 	Models  *Family[ModelMeter]
 	Agents  *Family[AgentMeter]
 	Classes *Family[Counter] // failed reports by class of error
+}
+
+// New returns a Meter that has counted nothing.
+func New() *Meter {
+	return &Meter{
+		Tools:   new(Family[ToolMeter]),
+		Rules:   new(Family[RuleMeter]),
+		Models:  new(Family[ModelMeter]),
+		Agents:  new(Family[AgentMeter]),
+		Classes: new(Family[Counter]),
+	}
 }
 
 // ToolMeter is one tool's share.

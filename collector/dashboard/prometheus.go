@@ -1,0 +1,140 @@
+package dashboard
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"m1/collector/snapshot"
+	"m1/engine/call"
+	"m1/engine/meter"
+)
+
+// policyBounds are the buckets of m1_policy_duration_seconds.
+var policyBounds = []time.Duration{
+	time.Microsecond, 2 * time.Microsecond, 5 * time.Microsecond, 10 * time.Microsecond, 20 * time.Microsecond, 50 * time.Microsecond,
+	100 * time.Microsecond, 200 * time.Microsecond, 500 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 25 * time.Millisecond,
+	100 * time.Millisecond, time.Second,
+}
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+// No label is ever a run, a call or an argument: their number has no bound. Those
+// of tools and models come from families of the meter, which are bounded.
+var (
+	decisionsDesc  = describe("m1_decisions_total", "Answers to proposed calls.", "effect", "scope")
+	policyDesc     = describe("m1_policy_duration_seconds", "How long the policy took to judge a call.")
+	cacheDesc      = describe("m1_cache_requests_total", "Questions to the caches of decisions and of tool results.", "cache", "tier", "result")
+	toolErrorsDesc = describe("m1_tool_errors_total", "Reports that a tool failed.", "tool")
+	costDesc       = describe("m1_cost_usd_total", "Priced usage in US dollars; usage without a price is not in it.", "model")
+	budgetDesc     = describe("m1_budget_used_ratio", "Used share of a budget.", "budget")
+	approvalsDesc  = describe("m1_approvals_pending", "Open questions to people.")
+	redisDesc      = describe("m1_redis_up", "1 while Redis answers, 0 while it does not or none is configured.")
+	queueDesc      = describe("m1_ledger_queue_depth", "Events that are accepted and not yet durable.")
+	buildDesc      = describe("m1_build_info", "Always 1; the labels say what runs.", "version", "go")
+
+	descriptions = []*prometheus.Desc{decisionsDesc, policyDesc, cacheDesc, toolErrorsDesc, costDesc, budgetDesc, approvalsDesc, redisDesc, queueDesc, buildDesc}
+)
+
+// scrape reads the engine's own instruments whenever Prometheus asks; nothing is
+// counted twice.
+type scrape struct{ Options }
+
+func metricsHandler(o Options) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(scrape{o}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		EnableOpenMetrics:  true,
+		DisableCompression: true,
+		ErrorHandling:      promhttp.HTTPErrorOnError,
+		ErrorLog:           errorLog{o.Log},
+	})
+}
+
+type errorLog struct{ log *slog.Logger }
+
+func (l errorLog) Println(v ...any) { l.log.Error("metrics", "err", v) }
+
+func (scrape) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range descriptions {
+		out <- d
+	}
+}
+
+func (s scrape) Collect(out chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, n float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, n, labels...)
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	m := s.Source.Meter()
+	for effect := range m.Decisions {
+		for scope := range m.Decisions[effect] {
+			count(decisionsDesc, float64(m.Decisions[effect][scope].Load()), call.Effect(effect).String(), scopeLabel(call.Scope(scope)))
+		}
+	}
+	out <- policyMetric(m.Policy.Read())
+	count(cacheDesc, float64(m.DecisionHits.Load()), "decisions", "local", "hit")
+	count(cacheDesc, float64(m.DecisionMisses.Load()), "decisions", "local", "miss")
+	count(cacheDesc, float64(m.ResultHits.Load()), "results", "local", "hit")
+	count(cacheDesc, float64(m.ResultMisses.Load()), "results", "local", "miss")
+	count(cacheDesc, float64(m.ResultBypassed.Load()), "results", "local", "bypass")
+	for name, v := range byLabel(m.Tools, func(t *meter.ToolMeter) int64 { return t.Errors.Load() }) {
+		count(toolErrorsDesc, float64(v), name)
+	}
+	for name, v := range byLabel(m.Models, func(t *meter.ModelMeter) int64 { return t.Nano.Load() }) {
+		count(costDesc, call.Nano(v).USD(), name)
+	}
+	gauge(queueDesc, float64(s.Ledger.Status().Queue))
+	gauge(buildDesc, 1, s.Version, runtime.Version())
+	d := s.Source.Dashboard(snapshot.DefaultWindow)
+	if d == nil { // M1 is starting: nothing is known of the rest
+		return
+	}
+	gauge(approvalsDesc, float64(d.Metrics.Operations.ApprovalsPending))
+	redis := 0.0
+	if d.Cache.Redis.State == "connected" {
+		redis = 1
+	}
+	gauge(redisDesc, redis)
+	for _, b := range d.Costs.Budgets {
+		gauge(budgetDesc, b.UsedRatio, strings.ToValidUTF8(b.ID, "\uFFFD"))
+	}
+}
+
+// policyMetric is d as a histogram of Prometheus. What shares a bucket of the
+// meter with a bound counts as not longer than it.
+func policyMetric(d meter.Distribution) prometheus.Metric {
+	upTo := make(map[float64]uint64, len(policyBounds))
+	for _, bound := range policyBounds {
+		upTo[bound.Seconds()] = uint64(d.Count() - d.Above(bound))
+	}
+	return prometheus.MustNewConstHistogram(policyDesc, uint64(d.Count()), d.Sum().Seconds(), upTo)
+}
+
+// byLabel reads one number of each member of a family under a name that
+// Prometheus can take. Two names that become one are added: a repeated label
+// would fail the whole scrape.
+func byLabel[T any](f *meter.Family[T], read func(*T) int64) map[string]int64 {
+	out := make(map[string]int64, f.Len())
+	for name, of := range f.All() {
+		out[strings.ToValidUTF8(name, "\uFFFD")] += read(of)
+	}
+	return out
+}
+
+func scopeLabel(s call.Scope) string {
+	if s == call.NoScope {
+		return "none" // a tool that is in no catalogue
+	}
+	return s.String()
+}

@@ -1,0 +1,97 @@
+package dashboard_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"m1/engine/call"
+)
+
+func busy(t testing.TB) *site {
+	s := newSite(t)
+	s.ledger.queue = 3
+	m := s.source.meter
+	m.Decisions[call.Allow][call.Read].Add(7)
+	m.Decisions[call.Deny][call.NoScope].Inc()
+	for _, d := range []time.Duration{800 * time.Nanosecond, 15 * time.Microsecond, 15 * time.Microsecond, time.Minute} {
+		m.Policy.Observe(d)
+	}
+	m.DecisionHits.Add(5)
+	m.ResultHits.Add(2)
+	m.ResultBypassed.Add(4)
+	m.Tools.Get("get_order").Errors.Add(2)
+	m.Tools.Get("bad\xff").Errors.Add(1)
+	m.Tools.Get("bad\xfe").Errors.Add(1)
+	m.Models.Get(`m"1`).Nano.Add(23_076_000)
+	return s
+}
+
+func TestPrometheusReadsTheInstruments(t *testing.T) {
+	t.Parallel()
+	w := busy(t).get("/metrics")
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	require.Contains(t, w.Header().Get("Content-Type"), "text/plain")
+	for _, line := range []string{
+		`m1_decisions_total{effect="allow",scope="read"} 7`,
+		`m1_decisions_total{effect="deny",scope="none"} 1`,
+		`m1_decisions_total{effect="ask",scope="execute"} 0`,
+		`m1_policy_duration_seconds_bucket{le="1e-06"} 1`,
+		`m1_policy_duration_seconds_bucket{le="1e-05"} 1`,
+		`m1_policy_duration_seconds_bucket{le="2e-05"} 3`,
+		`m1_policy_duration_seconds_bucket{le="1"} 3`,
+		`m1_policy_duration_seconds_bucket{le="+Inf"} 4`,
+		`m1_policy_duration_seconds_count 4`,
+		`m1_cache_requests_total{cache="decisions",result="hit",tier="local"} 5`,
+		`m1_cache_requests_total{cache="results",result="hit",tier="local"} 2`,
+		`m1_cache_requests_total{cache="results",result="bypass",tier="local"} 4`,
+		`m1_tool_errors_total{tool="get_order"} 2`,
+		`m1_tool_errors_total{tool="bad` + "\uFFFD" + `"} 2`,
+		`m1_cost_usd_total{model="m\"1"} 0.023076`,
+		`m1_budget_used_ratio{budget="team"} 0.61`,
+		`m1_approvals_pending 2`,
+		`m1_redis_up 1`,
+		`m1_ledger_queue_depth 3`,
+		`m1_build_info{go="go1.`,
+	} {
+		require.Contains(t, w.Body.String(), "\n"+line)
+	}
+	require.Contains(t, w.Body.String(), "go_goroutines")
+	require.NotContains(t, w.Body.String(), "r1", "no label per run")
+	require.NotContains(t, w.Body.String(), "tc_", "no label per call")
+}
+
+func TestOpenMetricsIsSpokenToo(t *testing.T) {
+	t.Parallel()
+	w := busy(t).get("/metrics", "Accept", "application/openmetrics-text; version=1.0.0")
+	require.Contains(t, w.Header().Get("Content-Type"), "application/openmetrics-text")
+	require.True(t, strings.HasSuffix(w.Body.String(), "# EOF\n"))
+	require.Contains(t, w.Body.String(), `m1_decisions_total{effect="allow",scope="read"} 7.0`)
+	require.Empty(t, w.Header().Get("Content-Encoding"))
+}
+
+func TestScrapingTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	s := busy(t)
+	s.get("/metrics")
+	require.Contains(t, s.get("/metrics").Body.String(), `m1_decisions_total{effect="allow",scope="read"} 7`)
+}
+
+func BenchmarkScrape(b *testing.B) {
+	s := busy(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.get("/metrics")
+	}
+}
+
+func BenchmarkWholeDashboard(b *testing.B) {
+	s := busy(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.get("/api/m1/dashboard")
+	}
+}

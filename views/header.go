@@ -1,0 +1,277 @@
+package views
+
+import (
+	"time"
+
+	"m1/collector/snapshot"
+	"m1/engine/call"
+	"m1/themes"
+)
+
+// health is glyph, word and colour of the engine's own word on itself.
+func health(h *snapshot.Health) span {
+	switch h.Status {
+	case "healthy":
+		return own(themes.Good, "● HEALTHY")
+	case "degraded":
+		return own(themes.Warn, "◐ DEGRADED")
+	case "critical":
+		return own(themes.Bad, "✗ CRITICAL")
+	case "":
+		return own(themes.Muted, "○ UNKNOWN")
+	}
+	return theirs(themes.Warn, MakeSafe(h.Status).Clip(12))
+}
+
+// badges are the marks that must be seen on every page and size: what kind of
+// screen this is, and what is unusual about it.
+func badges(f *Frame) []span {
+	if f.Snap == nil {
+		return nil
+	}
+	var out []span
+	badge := func(k themes.Token, s lit) { out = append(out, own(themes.Text, " "), own(k, " "+s+" ")) }
+	switch f.Snap.Source.Mode {
+	case "demo":
+		badge(themes.Badge, "DEMO")
+	case "replay":
+		badge(themes.Badge, "REPLAY")
+	case "attached":
+		badge(themes.Badge, "ATTACHED")
+	}
+	if f.Snap.Source.NoAuth {
+		badge(themes.Alarm, "NO AUTH")
+	}
+	if f.Snap.Policy.Observe {
+		badge(themes.Badge, "OBSERVE")
+	}
+	if f.Frozen {
+		badge(themes.Alarm, "FROZEN "+age(f.Now.Sub(f.FrozenAt)))
+	}
+	return out
+}
+
+// piece is a part of the header; those of higher rank give way first.
+type piece struct {
+	rank  int
+	spans []span
+}
+
+// drawHeader draws the first line: who this is, how it is, what goes on.
+func drawHeader(f *Frame, a area) {
+	left := append([]span{own(themes.Title, " m1")}, badges(f)...)
+	left = append(left, own(themes.Text, " "), health(&f.Snap.Health))
+	x := a.spans(0, 0, left)
+
+	right := own(themes.Accent, "LIVE ")
+	switch {
+	case f.Frozen:
+		right = own(themes.Muted, "HELD ")
+	case f.Snap.Source.Ended:
+		right = own(themes.Muted, "ENDED ")
+	}
+	window := own(themes.Title, lit(snapshot.WindowName(over(f).to.Sub(over(f).from))))
+	end := a.w - 1 - right.width() - window.width()
+	if end <= x {
+		return
+	}
+	a.spans(end, 0, []span{right, window})
+	drawPieces(a.sub(x, 0, end-x-1, 1), headerPieces(f))
+}
+
+func headerPieces(f *Frame) []piece {
+	h, m, p := &f.Snap.Health, &f.Snap.Metrics, &f.Snap.Policy
+	agents := activeAgents(f.Snap)
+	muted := func(s lit) span { return own(themes.Muted, s) }
+	redis := []span{muted("redis off")}
+	if r := &f.Snap.Cache.Redis; r.Configured {
+		redis = []span{muted("redis "), theirs(themes.Warn, MakeSafe("◐ "+r.State).Clip(14))}
+		if r.State == "connected" {
+			redis = []span{muted("redis "), own(themes.Good, "● "), own(themes.Text, measured(r.Latency.P50US))}
+		}
+	}
+	version := MakeSafe(trimHash(p.Version))
+	if version.Width() > 4 {
+		version = MakeSafe(version.text[:min(len(version.text), 4)])
+	}
+	money := []span{own(themes.Text, dollars(f.Snap.Costs.USDPerHour)), muted("/h")}
+	return []piece{
+		{4, []span{theirs(themes.Text, MakeSafe(h.Node).Clip(20))}},
+		{3, []span{muted("↑" + span2(time.Duration(min(max(h.UptimeS, 0), 1<<33))*time.Second))}},
+		{1, []span{
+			own(themes.Text, brief(agents)), muted(plural(agents, " agent · ", " agents · ")),
+			own(themes.Text, brief(f.Snap.Runs.Active)), muted(plural(f.Snap.Runs.Active, " run", " runs")),
+		}},
+		{0, []span{own(themes.Text, rate(m.Operations.CallsPerS)), muted(" calls/s")}},
+		{5, redis},
+		{2, []span{muted("policy "), theirs(themes.Text, version), muted(" (" + brief(p.Rules) + plural(p.Rules, " rule)", " rules)"))}},
+		{0, money},
+	}
+}
+
+// drawPieces draws as many pieces as fit, in order, and … where some had to go.
+func drawPieces(a area, pieces []piece) {
+	const gap = 2
+	limit := 0
+	for _, p := range pieces {
+		limit = max(limit, p.rank)
+	}
+	dropped := false
+	for ; limit >= 0; limit-- {
+		need := 0
+		for _, p := range pieces {
+			if n := width(p.spans); p.rank <= limit && n > 0 {
+				need += gap + n
+			}
+		}
+		if dropped {
+			need += 2
+		}
+		if need <= a.w {
+			break
+		}
+		dropped = true
+	}
+	x := 0
+	for _, p := range pieces {
+		if p.rank <= limit && width(p.spans) > 0 {
+			x = a.spans(x+gap, 0, p.spans)
+		}
+	}
+	if dropped {
+		a.lit(x+1, 0, themes.Muted, "…")
+	}
+}
+
+// trimHash leaves out the name of the hash: "sha256:9f3c…" is known as 9f3c….
+func trimHash(version string) string {
+	const name = "sha256:"
+	if len(version) > len(name) && version[:len(name)] == name {
+		return version[len(name):]
+	}
+	return version
+}
+
+// activeAgents counts who has a run going on.
+func activeAgents(s *snapshot.Dashboard) int {
+	runs := s.Runs.All
+	if len(runs) == 0 {
+		runs = s.Runs.Recent
+	}
+	seen := make(map[call.AgentID]struct{})
+	for i := range runs {
+		if runs[i].Status == "active" {
+			seen[runs[i].Agent] = struct{}{}
+		}
+	}
+	return len(seen)
+}
+
+// tabs are the pages that exist.
+var tabs = [...]struct {
+	page Page
+	name lit
+}{{Overview, "1 Overview"}, {Calls, "2 Calls"}, {Runs, "7 Runs"}}
+
+// drawTabs draws the second line. The open page stands in brackets, so that it
+// is seen without colour too.
+func drawTabs(f *Frame, a area) {
+	x := 0
+	for _, t := range tabs {
+		name, token := " "+t.name+" ", themes.Muted
+		if t.page == f.Page || t.page == Overview && f.Page == 0 {
+			name, token = "["+t.name+"]", themes.Accent
+		}
+		x = a.lit(x, 0, token, name)
+		if n := needsCount(f); t.page == Overview && n > 0 {
+			x = a.lit(x, 0, themes.Bad, " "+count(n)+"! ")
+		}
+		x++
+	}
+	hint := []span{own(themes.Accent, "?"), own(themes.Muted, " help")}
+	a.spans(a.w-1-width(hint), 0, hint)
+}
+
+// hasBanner tells whether the feed has more to say than the header holds.
+func hasBanner(f *Frame) bool {
+	s := &f.Snap.Source
+	return s.Mode == "replay" || s.Mode == "attached" || s.Err != ""
+}
+
+// drawBanner draws the third line: the progress of a replay, the address of a
+// remote engine, or why no new picture comes.
+func drawBanner(f *Frame, a area) {
+	s := &f.Snap.Source
+	if s.Err != "" {
+		a.fill(0, 0, a.w, themes.Alarm, ' ')
+		a.spans(1, 0, []span{
+			own(themes.Alarm, "✗ No new data for "+age(f.Now.Sub(f.Snap.Timestamp))+": "),
+			theirs(themes.Alarm, MakeSafe(s.Err)),
+		})
+		return
+	}
+	if s.Mode == "attached" {
+		a.spans(1, 0, []span{
+			own(themes.Muted, "Attached to "), theirs(themes.Text, MakeSafe(s.Title)),
+			own(themes.Muted, "   lag "), own(themes.Text, age(s.Lag)),
+		})
+		return
+	}
+	x := a.spans(1, 0, []span{own(themes.Muted, "Replay of "), theirs(themes.Text, MakeSafe(s.Title).Clip(max(a.w-58, 8)))}) + 2
+	if s.Total > 0 {
+		done := float64(s.Done) / float64(s.Total)
+		w := min(max(a.w-x-36, 6), 40)
+		a.bar(x, 0, w, themes.Accent, done)
+		x = a.lit(x+w+1, 0, themes.Text, percent(done)) + 2
+		x = a.lit(x, 0, themes.Muted, brief(s.Done)+" of "+brief(s.Total)+" events")
+	} else {
+		x = a.lit(x, 0, themes.Muted, brief(s.Done)+" events")
+	}
+	if s.Ended {
+		a.lit(x+2, 0, themes.Good, "✓ ended")
+	}
+}
+
+// drawFooter draws the last line: what watching costs, how old the data is, and
+// the answer to the last key or what the next one can do.
+func drawFooter(f *Frame, a area) {
+	old := f.Now.Sub(f.Snap.Timestamp)
+	token := themes.Muted
+	if old > 5*time.Second && old > 3*f.Refresh && !f.Snap.Source.Ended {
+		token = themes.Warn
+	}
+	x := a.spans(1, 0, []span{
+		own(themes.Muted, "self "+percent(f.Self.CPU)+" cpu · "+bytes(int64(f.Self.BytesPerS))+"/s · "),
+		own(token, "data "+age(old)+" old"),
+	})
+	if f.Notice != "" {
+		token, sign := themes.Good, lit("✓ ")
+		if f.Bad {
+			token, sign = themes.Bad, "✗ "
+		}
+		notice := MakeSafe(f.Notice).Clip(max(a.w-x-5, 0))
+		a.spans(max(a.w-3-notice.Width(), x+2), 0, []span{own(token, sign), theirs(themes.Text, notice)})
+		return
+	}
+	drawHints(f, a.sub(x+2, 0, a.w-x-3, 1))
+}
+
+// drawHints lists keys as far as there is room, and … if there are more.
+func drawHints(f *Frame, a area) {
+	var line []span
+	for _, action := range f.Actions {
+		if !action.Footer {
+			continue
+		}
+		hint := []span{theirs(themes.Accent, MakeSafe(action.Keys)), own(themes.Muted, " "), theirs(themes.Muted, MakeSafe(action.Title))}
+		if len(line) > 0 {
+			hint = append([]span{own(themes.Muted, "  ")}, hint...)
+		}
+		if width(line)+width(hint)+2 > a.w {
+			line = append(line, own(themes.Muted, " …"))
+			break
+		}
+		line = append(line, hint...)
+	}
+	a.spans(max(a.w-width(line), 0), 0, line)
+}

@@ -1,0 +1,171 @@
+package views_test
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"m1/collector/snapshot"
+	"m1/engine/call"
+	"m1/themes"
+	"m1/views"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/stretchr/testify/require"
+)
+
+// hostile are texts that have fooled terminals, readers or measuring code.
+var hostile = []string{
+	"deny\rALLOW", "a\nb\nc", "\x1b[2J\x1b[H", "\x1b]0;owned\x07", "\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\", "\x1bP+q\x1b\\", "\x1b[6n",
+	"\u009b31mred", "\u009d0;title\u009c", "\u202egnp.exe", "\u2066\u2067\u2069", "\u061c\u200e\u200f", "a\u200bb\u200c\u200d\u2060\ufeff",
+	"\U000e0041\U000e0042\U000e007f", "❤\ufe0f", "1\ufe0f\u20e3", "Z" + strings.Repeat("\u0351\u0489", 40), "\u2028\u2029", "\u0085", "\xff\xfe\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+	"\ue000\U0010fffd", "👩\u200d👩\u200d👧\u200d👦", "🇩🇪🇫🇷", "👍🏽", "日本語の道具", "각\u1100\u1161\u11a8", "क्षि", "ﷺ", "\u0600\u0601x", "\u3164\u2800\u115f\u1160\uffa0", "\t\v\f\b\b\b", strings.Repeat("W", 5000), strings.Repeat("界", 3000), "",
+	"\u0d4ex", "ก็็็็็", "e\u0301", "‹U+202E›", "…", "%s%d%!(EXTRA)", "\x00",
+}
+
+// fill puts hostile texts into every string below v, and two elements into
+// every slice and map.
+func fill(v reflect.Value, next func() string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(next())
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), next)
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(at))
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i), next)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 3, 3))
+		for i := range v.Len() {
+			fill(v.Index(i), next)
+		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range 2 {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(key, next)
+			fill(value, next)
+			v.SetMapIndex(key, value)
+		}
+	case reflect.Int, reflect.Int64:
+		v.SetInt(int64(len(next())) * 1_000_003)
+	case reflect.Uint8:
+		v.SetUint(2)
+	case reflect.Float64:
+		v.SetFloat(float64(len(next())) * 1.7e5)
+	}
+}
+
+var ourSequence = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+// sound fails unless screen is h lines of at most w cells that hold nothing but
+// visible text and the theme's own sequences.
+func sound(t *testing.T, screen string, w, h int) {
+	t.Helper()
+	lines := strings.Split(screen, "\n")
+	require.Len(t, lines, h)
+	for _, l := range lines {
+		text := ourSequence.ReplaceAllString(l, "")
+		harmless(t, text)
+		require.LessOrEqual(t, ansi.StringWidth(text), w, "%q", text)
+		require.LessOrEqual(t, ansi.StringWidthWc(text), w, "%q", text)
+	}
+}
+
+func TestNoHostileStringReachesTheTerminal(t *testing.T) {
+	t.Parallel()
+	for round := range len(hostile) {
+		n := round
+		next := func() string { n++; return hostile[n%len(hostile)] }
+		f := frame(0, 0)
+		f.Theme, _ = themes.ByName("dark", themes.TrueColor)
+		f.Snap = &snapshot.Dashboard{}
+		fill(reflect.ValueOf(f.Snap).Elem(), next)
+		f.Calls.Filter, f.Runs.Filter, f.Notice = "", "", next()
+		f.Actions = []views.Action{{Keys: next(), Title: next(), Group: next(), Footer: true}}
+		modes := []string{"live", "demo", "replay", "attached", next()}
+		f.Snap.Source.Mode = modes[round%len(modes)]
+		if round%2 == 0 {
+			f.Snap.Source.Err = ""
+		}
+		for i, c := range f.Snap.Calls {
+			c.ID = call.ID(fmt.Sprint("c", i))
+		}
+		detail := f.Snap.Calls[0]
+		for _, size := range [][][2]int{{{60, 18}, {200, 60}}, {{80, 24}, {40, 10}}, {{120, 40}, {7, 3}}}[round/2%3] {
+			f.Width, f.Height = size[0], size[1]
+			for _, change := range []func(*views.Frame){
+				func(f *views.Frame) { f.Page = views.Overview },
+				func(f *views.Frame) { f.Page = views.Overview; f.Panel = 2 },
+				func(f *views.Frame) { f.Page = views.Calls },
+				func(f *views.Frame) {
+					f.Page, f.Calls.Filter, f.Calls.Editing, f.Calls.Sort = views.Calls, hostile[round], true, hostile[round]
+				},
+				func(f *views.Frame) { f.Page = views.Runs },
+				func(f *views.Frame) { f.Page, f.Runs.Filter, f.Runs.Editing = views.Runs, hostile[round], true },
+				func(f *views.Frame) { f.Detail.Call = detail.ID },
+				func(f *views.Frame) { f.Detail.Call = detail.ID; f.Detail.Top = 14 },
+				func(f *views.Frame) { f.Detail.Call = call.ID("gone" + hostile[round]) },
+				func(f *views.Frame) { f.Detail.Run = f.Snap.Runs.All[0].ID + "x" },
+				func(f *views.Frame) { f.Detail.Run = "kept"; f.Detail.KeptRun = &f.Snap.Runs.All[0] },
+				func(f *views.Frame) { f.Help = true },
+			} {
+				g := f
+				change(&g)
+				sound(t, views.Screen(g), size[0], size[1])
+			}
+		}
+	}
+}
+
+func TestHostileArgumentsAreListedWithTheirLengths(t *testing.T) {
+	t.Parallel()
+	f := frame(120, 60)
+	c := *f.Snap.Calls[0]
+	c.Args = `{"amount":312,"to\u202e":"u_77\r\nbcc: x","note":""}`
+	f.Snap.Calls, f.Detail.Call = []*snapshot.Call{&c}, c.ID
+	got := views.Screen(f)
+	require.Contains(t, got, "amount      = 312   3 B")
+	require.Contains(t, got, "to‹U+202E›  = u_77␍␊bcc: x   12 B")
+	require.Contains(t, got, "note        = —   0 B")
+}
+
+func FuzzScreen(f *testing.F) {
+	f.Add(80, 24, uint8(1), "tool:x", 0)
+	f.Add(200, 60, uint8(7), "-", 5)
+	f.Add(1, 1, uint8(2), "\xff", -5)
+	f.Fuzz(func(t *testing.T, w, h int, page uint8, filter string, top int) {
+		if w > 300 || h > 120 {
+			t.Skip("no terminal")
+		}
+		fr := frame(w, h)
+		fr.Page, fr.Panel = views.Page(page), top
+		fr.Calls.Filter, fr.Runs.Filter = filter, filter
+		fr.HelpTop, fr.Detail.Top = top, top
+		switch page % 4 {
+		case 1:
+			fr.Help = true
+		case 2:
+			fr.Detail.Call = "tc_00398"
+		case 3:
+			fr.Detail.Run = "run_4708"
+		}
+		got := views.Screen(fr)
+		require.Positive(t, views.PageSize(fr))
+		require.GreaterOrEqual(t, views.ScrollEnd(fr), 0)
+		if w <= 0 || h <= 0 {
+			require.Empty(t, got)
+			return
+		}
+		sound(t, got, w, h)
+	})
+}

@@ -1,0 +1,86 @@
+package views
+
+import (
+	"m1/collector/snapshot"
+	"m1/themes"
+)
+
+// needs are the lines of "Needs you", most pressing first: alerts, loops that
+// go on, promises that are broken.
+func needs(f *Frame) [][]span {
+	var lines [][]span
+	for i := range f.Snap.Alerts {
+		lines = append(lines, alertSpans(f, &f.Snap.Alerts[i]))
+	}
+	for i := range f.Snap.Runs.Loops {
+		if l := &f.Snap.Runs.Loops[i]; l.Open {
+			lines = append(lines, loopSpans(f, l))
+		}
+	}
+	for i := range f.Snap.Metrics.SLO {
+		if s := &f.Snap.Metrics.SLO[i]; !s.OK && !s.NoData {
+			lines = append(lines, brokenSpans(s))
+		}
+	}
+	return lines
+}
+
+// needsCount is how many there are, without writing them.
+func needsCount(f *Frame) int {
+	n := len(f.Snap.Alerts)
+	for i := range f.Snap.Runs.Loops {
+		if f.Snap.Runs.Loops[i].Open {
+			n++
+		}
+	}
+	for i := range f.Snap.Metrics.SLO {
+		if s := &f.Snap.Metrics.SLO[i]; !s.OK && !s.NoData {
+			n++
+		}
+	}
+	return n
+}
+
+func alertSpans(f *Frame, a *snapshot.Alert) []span {
+	token := themes.Warn
+	if a.Severity == "P1" || a.Severity == "P2" {
+		token = themes.Bad
+	}
+	return []span{
+		own(token, "! "), theirs(token, MakeSafe(a.Severity).Clip(8)), own(token, " "),
+		theirs(themes.Title, MakeSafe(a.Title).Clip(48)), own(themes.Muted, "  "),
+		theirs(themes.Text, MakeSafe(a.Detail)),
+		own(themes.Muted, "   since "+clock(a.Since.In(f.Now.Location()))),
+	}
+}
+
+func brokenSpans(s *snapshot.SLO) []span {
+	actual := percent(s.Actual)
+	switch s.Unit {
+	case "us":
+		actual = micros(s.Actual)
+	case "ms":
+		actual = micros(s.Actual * 1e3)
+	}
+	return []span{
+		own(themes.Bad, "✗ promise "), theirs(themes.Title, MakeSafe(s.Name).Clip(40)),
+		own(themes.Muted, "  is "), own(themes.Bad, actual), own(themes.Muted, ", promised "+bound(s)),
+	}
+}
+
+// drawNeeds draws what wants a person's eyes, or says that nothing does.
+func drawNeeds(f *Frame, a area) {
+	in := a.box("Needs you")
+	lines := needs(f)
+	if len(lines) == 0 {
+		x := in.lit(0, 0, themes.Good, "✓ ")
+		in.lit(x, 0, themes.Muted, "Nothing needs you.")
+		return
+	}
+	for y := range min(in.h, len(lines)) {
+		in.spans(0, y, lines[y])
+	}
+	if n := len(lines) - in.h; n > 0 {
+		a.mark(themes.Warn, "+"+count(n)+" more")
+	}
+}

@@ -1,0 +1,114 @@
+package views
+
+import (
+	"unicode/utf8"
+
+	"m1/themes"
+
+	"github.com/clipperhouse/displaywidth"
+)
+
+// paper is text over the page: a record, or the help. It is written once for a
+// width and seen through a window.
+type paper struct {
+	w     int
+	lines [][]span
+}
+
+const keyCells = 14 // names of values in a record
+
+func (p *paper) add(spans ...span) { p.lines = append(p.lines, spans) }
+
+// heading starts a part, with a blank line before all but the first.
+func (p *paper) heading(s lit) {
+	if len(p.lines) > 0 {
+		p.add()
+	}
+	p.add(own(themes.Title, s))
+}
+
+// pair writes a name and its value.
+func (p *paper) pair(name lit, value ...span) {
+	p.add(append([]span{own(themes.Muted, "  "+pad(name, keyCells))}, value...)...)
+}
+
+// text writes a name and a text of any length, wrapped below itself.
+func (p *paper) text(name lit, k themes.Token, s Safe) {
+	if s.IsEmpty() {
+		p.pair(name, own(themes.Muted, none))
+		return
+	}
+	for i, part := range s.wrap(p.w - 2 - keyCells) {
+		if i > 0 {
+			name = ""
+		}
+		p.pair(name, theirs(k, part))
+	}
+}
+
+// value writes name = value, wrapped below itself, and its length.
+func (p *paper) value(name, equals span, s Safe, length lit) {
+	indent := 2 + name.width() + equals.width()
+	if s.IsEmpty() {
+		p.add(own(themes.Text, "  "), name, equals, own(themes.Muted, none+"   "+length))
+		return
+	}
+	// The length stands behind the last line.
+	parts := s.wrap(p.w - indent - 3 - width([]span{own(0, length)}))
+	for i, part := range parts {
+		line := []span{own(themes.Text, pad("", indent)), theirs(themes.Text, part)}
+		if i == 0 {
+			line = []span{own(themes.Text, "  "), name, equals, theirs(themes.Text, part)}
+		}
+		if i == len(parts)-1 {
+			line = append(line, own(themes.Muted, "   "+length))
+		}
+		p.add(line...)
+	}
+}
+
+// wrap cuts s into lines of at most n cells, or 8 if n is less.
+func (s Safe) wrap(n int) []Safe {
+	n = max(n, 8)
+	var lines []Safe
+	begin, at, cells := 0, 0, 0
+	for g := displaywidth.StringGraphemes(s.text); g.Next(); {
+		if cells+g.Width() > n {
+			lines = append(lines, Safe{text: s.text[begin:at], cells: cells, ascii: s.ascii})
+			begin, cells = at, 0
+		}
+		cells += g.Width()
+		at += len(g.Value())
+	}
+	return append(lines, Safe{text: s.text[begin:], cells: cells, ascii: s.ascii})
+}
+
+// pad fills s up to n cells.
+func pad(s lit, n int) lit {
+	for i := utf8.RuneCountInString(string(s)); i < n; i++ {
+		s += " "
+	}
+	return s
+}
+
+// drawPaper draws the box and the lines from top on, and marks what is above
+// and below.
+func drawPaper(a area, title lit, p *paper, top int) {
+	in := a.box(title, own(themes.Accent, "Esc"), own(themes.Muted, " back"))
+	top = min(max(top, 0), max(len(p.lines)-in.h, 0))
+	last := min(top+in.h, len(p.lines))
+	for y, l := range p.lines[top:last] {
+		in.spans(0, y, l)
+	}
+	var note lit
+	if top > 0 {
+		note = "↑ " + count(top) + " lines more"
+	}
+	if below := len(p.lines) - last; below > 0 {
+		if note != "" {
+			note += " · "
+		}
+		note += "↓ " + count(below) + " lines more"
+	}
+	a.mark(themes.Accent, note)
+}
