@@ -15,6 +15,7 @@ type recent struct {
 	ring []*snapshot.Call
 	next int // where the following call goes
 	at   map[call.ID]int
+	seen []*snapshot.Call // the last answer of newest; nil once something has moved
 }
 
 func (r *recent) init(size int) {
@@ -25,6 +26,7 @@ func (r *recent) init(size int) {
 func (r *recent) add(c *snapshot.Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.seen = nil
 	if old := r.ring[r.next]; old != nil {
 		delete(r.at, old.ID)
 	}
@@ -38,16 +40,20 @@ func (r *recent) update(id call.ID, change func(*snapshot.Call)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if i, ok := r.at[id]; ok {
+		r.seen = nil
 		c := *r.ring[i]
 		change(&c)
 		r.ring[i] = &c
 	}
 }
 
-// newest returns all that is kept, newest first.
+// newest returns all that is kept, newest first. Nobody may change it.
 func (r *recent) newest() []*snapshot.Call {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.seen != nil {
+		return r.seen
+	}
 	out := make([]*snapshot.Call, 0, len(r.at))
 	for i := range len(r.ring) {
 		c := r.ring[(r.next-1-i+2*len(r.ring))%len(r.ring)]
@@ -56,6 +62,7 @@ func (r *recent) newest() []*snapshot.Call {
 		}
 		out = append(out, c)
 	}
+	r.seen = out
 	return out
 }
 

@@ -33,6 +33,11 @@ type runs struct {
 	order     *list.List // of *run, last moved first
 	byID      map[call.RunID]*list.Element
 	sightings int // over all runs
+
+	// The last answer of views; nil once something has moved. An idle engine is
+	// sampled four times a second all the same.
+	seenRuns  []snapshot.Run
+	seenLoops []snapshot.Loop
 }
 
 type run struct {
@@ -65,6 +70,7 @@ const (
 // touch returns the run, made if need be, and moves it to the front. A run that
 // had ended is active again. rs.mu is held.
 func (rs *runs) touch(id call.RunID, agent call.AgentID, now time.Time) *run {
+	rs.moved()
 	if el, ok := rs.byID[id]; ok {
 		rs.order.MoveToFront(el)
 		r := el.Value.(*run)
@@ -75,10 +81,13 @@ func (rs *runs) touch(id call.RunID, agent call.AgentID, now time.Time) *run {
 	if rs.order.Len() >= rs.max {
 		rs.remove(rs.order.Back())
 	}
-	r := &run{view: snapshot.Run{ID: id, Agent: agent, Status: active, StartedAt: now, LastAt: now}, seen: map[call.Digest]*memory{}}
+	r := &run{view: snapshot.Run{ID: id, Agent: agent, Status: active, StartedAt: now, LastAt: now, CostUSD: call.Nano(0).String()}, seen: map[call.Digest]*memory{}}
 	rs.byID[id] = rs.order.PushFront(r)
 	return r
 }
+
+// moved forgets the last answer of views. rs.mu is held.
+func (rs *runs) moved() { rs.seenRuns, rs.seenLoops = nil, nil }
 
 func (rs *runs) remove(el *list.Element) {
 	r := rs.order.Remove(el).(*run)
@@ -123,6 +132,7 @@ func (rs *runs) answered(id call.RunID, effect call.Effect, hit bool) {
 	if !ok {
 		return
 	}
+	rs.moved()
 	r := el.Value.(*run)
 	if effect != call.Allow {
 		r.view.Denied++
@@ -144,6 +154,7 @@ func (rs *runs) report(o *openCall, r call.Report, sum [32]byte) (ideal bool) {
 	if !ok {
 		return false
 	}
+	rs.moved()
 	run := el.Value.(*run)
 	if r.Outcome == call.Failed {
 		run.view.Errors++
@@ -166,6 +177,7 @@ func (rs *runs) use(u call.Usage, charge call.Charge, now time.Time) {
 	defer rs.mu.Unlock()
 	r := rs.touch(u.Run, u.Agent, now)
 	r.view.CostNano += charge.Cost
+	r.view.CostUSD = r.view.CostNano.String()
 	r.view.Unpriced = r.view.Unpriced || !charge.Priced
 }
 
@@ -208,6 +220,7 @@ func (rs *runs) end(id call.RunID, reason string, now time.Time) (snapshot.Run, 
 	if !ok || el.Value.(*run).view.Status != active {
 		return snapshot.Run{}, false
 	}
+	rs.moved()
 	rs.order.MoveToFront(el)
 	r := el.Value.(*run)
 	r.view.LastAt, r.view.StopReason = now, reason
@@ -224,17 +237,19 @@ func (rs *runs) end(id call.RunID, reason string, now time.Time) (snapshot.Run, 
 }
 
 // views returns every remembered run, last moved first, and the loops among
-// them, open ones first.
+// them, open ones first. Nobody may change them.
 func (rs *runs) views() ([]snapshot.Run, []snapshot.Loop) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
+	if rs.seenRuns != nil {
+		return rs.seenRuns, rs.seenLoops
+	}
 	out := make([]snapshot.Run, 0, rs.order.Len())
 	var open, past []snapshot.Loop
 	for el := rs.order.Front(); el != nil; el = el.Next() {
 		r := el.Value.(*run)
 		v := r.view
 		v.DurationMS = v.LastAt.Sub(v.StartedAt).Milliseconds()
-		v.CostUSD = v.CostNano.String()
 		out = append(out, v)
 		switch {
 		case v.Status == active && r.streak >= LoopStreak:
@@ -243,5 +258,6 @@ func (rs *runs) views() ([]snapshot.Run, []snapshot.Loop) {
 			past = append(past, r.worst)
 		}
 	}
-	return out, append(open, past...)
+	rs.seenRuns, rs.seenLoops = out, append(open, past...)
+	return rs.seenRuns, rs.seenLoops
 }

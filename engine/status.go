@@ -11,8 +11,8 @@ import (
 	"m1/engine/ledger"
 )
 
-// Status is what the engine says of itself, beside its meter. It is a copy: the
-// slices are the caller's, what their pointers point to never changes.
+// Status is what the engine says of itself, beside its meter. Nobody may change
+// what its slices hold; the engine does not either.
 type Status struct {
 	Started      time.Time
 	Policy       PolicyStatus

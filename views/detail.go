@@ -116,7 +116,11 @@ func writeSteps(p *paper, c *snapshot.Call) {
 		cached = append(cached, own(themes.Muted, "  "), theirs(themes.Muted, MakeSafe(c.Tier)), own(themes.Muted, ", "+age(millis(c.CacheAgeMS))+" old: the tool did not have to run"))
 	}
 	step(token, "2", "cache", c.CacheUS, cached...)
-	step(themes.Muted, "3", "ledger", c.LedgerUS, own(themes.Muted, "until the record was durable"))
+	kept := lit("handed over; on disk within 50 ms")
+	if c.Effect == call.Allow && c.Scope != call.Read {
+		kept = "until the record was on disk"
+	}
+	step(themes.Muted, "3", "ledger", c.LedgerUS, own(themes.Muted, kept))
 	p.add(own(themes.Muted, "    "+pad("M1 in all", keyCells-2)), own(themes.Title, padLeft(measured(c.TotalUS), 7)))
 	out, own2, theirs2 := outcomeCell(nil, c)
 	p.add(own(out, "  4 "), own(themes.Text, pad("tool", keyCells-2)), own(themes.Title, padLeft(measured(c.ToolMS*1e3), 7)),

@@ -104,6 +104,7 @@ func dashboard() *snapshot.Dashboard {
 		Health: snapshot.Health{Status: "healthy", Version: "0.1.0", UptimeS: 3*86_400 + 4*3_600, Node: "prod-eu-1"},
 		Alerts: []snapshot.Alert{
 			{ID: "a1", Severity: "P2", Title: "ERRORS db.query", Detail: "12.4 % of 5 min, was 0.3 %", Since: at.Add(-5 * time.Minute)},
+			{ID: "a2", Severity: "P2", Title: "Runaway loop", Detail: "an agent repeats a call unchanged, 100 times in a row", Since: at.Add(-2 * time.Minute)},
 		},
 		Source: snapshot.Source{Mode: "live", Listen: "127.0.0.1:7600"},
 	}

@@ -89,6 +89,17 @@ func beside(a area) desk {
 	return d
 }
 
+// NextPanel is the Panel that shows the next chart panels, or with by -1 those
+// before, on a screen too small for all; Panel itself where all are shown.
+func NextPanel(f Frame, by int) int {
+	f.Width, f.Height = max(f.Width, 0), max(f.Height, 0)
+	shown := len(arrangeDesk(&f, divide(&f, area{w: f.Width, h: f.Height}).body).panels)
+	if shown == 0 || shown >= len(panels) {
+		return f.Panel
+	}
+	return wrap(f.Panel+by*shown, len(panels))
+}
+
 func wrap(i, n int) int { return ((i % n) + n) % n }
 
 // PageSize is how many rows of the table, or lines of what lies over it, the

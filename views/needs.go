@@ -5,17 +5,12 @@ import (
 	"m1/themes"
 )
 
-// needs are the lines of "Needs you", most pressing first: alerts, loops that
-// go on, promises that are broken.
+// needs are the lines of "Needs you", most pressing first: alerts, which loops
+// that go on are among, then promises that are broken.
 func needs(f *Frame) [][]span {
 	var lines [][]span
 	for i := range f.Snap.Alerts {
 		lines = append(lines, alertSpans(f, &f.Snap.Alerts[i]))
-	}
-	for i := range f.Snap.Runs.Loops {
-		if l := &f.Snap.Runs.Loops[i]; l.Open {
-			lines = append(lines, loopSpans(f, l))
-		}
 	}
 	for i := range f.Snap.Metrics.SLO {
 		if s := &f.Snap.Metrics.SLO[i]; !s.OK && !s.NoData {
@@ -28,11 +23,6 @@ func needs(f *Frame) [][]span {
 // needsCount is how many there are, without writing them.
 func needsCount(f *Frame) int {
 	n := len(f.Snap.Alerts)
-	for i := range f.Snap.Runs.Loops {
-		if f.Snap.Runs.Loops[i].Open {
-			n++
-		}
-	}
 	for i := range f.Snap.Metrics.SLO {
 		if s := &f.Snap.Metrics.SLO[i]; !s.OK && !s.NoData {
 			n++

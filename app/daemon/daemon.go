@@ -24,6 +24,10 @@ import (
 	"m1/engine/ledger/sqlite"
 )
 
+// checkpointEvery keeps the ledger's log short enough that no commit has to wait
+// for it to be moved.
+const checkpointEvery = 500 * time.Millisecond
+
 // LedgerFile is the name of the ledger in the state folder.
 const LedgerFile = "ledger.db"
 
@@ -182,7 +186,7 @@ func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) 
 // checkpoint moves what the ledger has committed from its log into its file, so
 // that no commit has to.
 func (d *Daemon) checkpoint(ctx context.Context) error {
-	t := time.NewTicker(2 * time.Second)
+	t := time.NewTicker(checkpointEvery)
 	defer t.Stop()
 	for {
 		select {

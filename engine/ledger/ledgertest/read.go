@@ -33,12 +33,12 @@ func model(all []event.Event, q ledger.Query) []event.Event {
 
 func queries(t *testing.T, b Backend) {
 	s := b.open(t)
-	const n = 2_300 // more than any page or step of an index
+	const n = 1_400 // more than any page or step of an index
 	var evs []event.Event
 	for i := range n {
 		ev := Event("often", i)
 		switch {
-		case i%700 == 500:
+		case i%500 == 400:
 			ev.Run = "seldom"
 		case i%3 == 0:
 			ev.Run = "third"
@@ -48,7 +48,7 @@ func queries(t *testing.T, b Backend) {
 		if i%5 == 0 {
 			ev.Kind = event.Reported
 		}
-		if i == 1234 {
+		if i == 1111 {
 			ev.Kind = event.RunEnded
 		}
 		evs = append(evs, ev)
@@ -62,8 +62,8 @@ func queries(t *testing.T, b Backend) {
 	RequireChain(t, all)
 
 	for _, run := range []call.RunID{"", "often", "third", "seldom", "nobody"} {
-		for _, kind := range []event.Kind{"", event.Reported, event.RunEnded, "nothing"} {
-			for _, after := range []uint64{0, 1023, 1024, 1025, n - 1, n, math.MaxInt64, math.MaxUint64} {
+		for _, kind := range []event.Kind{"", event.Reported, event.RunEnded} {
+			for _, after := range []uint64{0, 1024, 1025, n - 1, n, math.MaxUint64} {
 				for _, part := range []ledger.Query{{}, {Last: true}, {Limit: 1}, {Limit: 1, Last: true}, {Limit: 99}, {Limit: 99, Last: true}} {
 					q := ledger.Query{After: after, Run: run, Kind: kind, Limit: part.Limit, Last: part.Last}
 					require.Equal(t, seqs(model(all, q)), seqs(All(t, s, q)), "%+v", q)

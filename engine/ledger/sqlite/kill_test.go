@@ -73,7 +73,7 @@ func TestAfterKillNothingAcknowledgedIsMissing(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	dir := t.TempDir()
 	acked := map[uint64]call.ID{}
-	for round := range 6 {
+	for round := range 4 {
 		before := len(acked)
 		killOnce(t, dir, acked, 1+rnd.IntN(400))
 		require.Greater(t, len(acked), before)

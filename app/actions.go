@@ -1,0 +1,82 @@
+package app
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"m1/views"
+)
+
+// Groups are the headings of the help, in the order of the table.
+const (
+	groupMove    = "Move"
+	groupPages   = "Pages"
+	groupFind    = "Find and sort"
+	groupFilter  = "While typing a filter"
+	groupTime    = "Time"
+	groupCopy    = "Copy"
+	groupProgram = "Program"
+)
+
+// actions is the one table of keys. Where two actions share a key, they are
+// told apart by what has the keyboard.
+func actions() []action {
+	return []action{
+		{id: "down", keys: []string{"j", "down"}, shown: "j ↓", title: "next row or line", group: groupMove, in: anywhere | inFilter, do: moving(down)},
+		{id: "up", keys: []string{"k", "up"}, shown: "k ↑", title: "row or line before", group: groupMove, in: anywhere | inFilter, do: moving(up)},
+		{id: "first", keys: []string{"g", "home"}, shown: "g Home", title: "first", group: groupMove, in: anywhere | inFilter, do: moving(first)},
+		{id: "last", keys: []string{"G", "end"}, shown: "G End", title: "last", group: groupMove, in: anywhere | inFilter, do: moving(last)},
+		{id: "page-down", keys: []string{"pgdown"}, shown: "PgDn", title: "a page down", group: groupMove, in: anywhere | inFilter, do: moving(pageDown)},
+		{id: "page-up", keys: []string{"pgup"}, shown: "PgUp", title: "a page up", group: groupMove, in: anywhere | inFilter, do: moving(pageUp)},
+		{id: "half-down", keys: []string{"ctrl+d"}, shown: "Ctrl+D", title: "half a page down", group: groupMove, in: anywhere, do: moving(halfDown)},
+		{id: "half-up", keys: []string{"ctrl+u"}, shown: "Ctrl+U", title: "half a page up", group: groupMove, in: anywhere, do: moving(halfUp)},
+		{id: "open", keys: []string{"enter"}, shown: "Enter", title: "open", more: " the selected row", group: groupMove, in: inList, footer: 1, do: (*model).openRecord},
+		{id: "back", keys: []string{"esc"}, shown: "Esc", title: "back", more: " one level; never quits", group: groupMove, in: anywhere, footer: 2, idle: (*model).home, do: (*model).back},
+
+		{id: "overview", keys: []string{"1"}, title: "Overview", group: groupPages, in: anywhere, do: turning(views.Overview)},
+		{id: "calls", keys: []string{"2"}, title: "Calls", group: groupPages, in: anywhere, do: turning(views.Calls)},
+		{id: "runs", keys: []string{"7"}, title: "Runs", group: groupPages, in: anywhere, do: turning(views.Runs)},
+		{id: "next-page", keys: []string{"tab"}, shown: "Tab", title: "next page", group: groupPages, in: anywhere, do: leafing(1)},
+		{id: "previous-page", keys: []string{"shift+tab"}, shown: "Shift+Tab", title: "page before", group: groupPages, in: anywhere, do: leafing(-1)},
+
+		{id: "next-panel", keys: []string{"l", "right"}, shown: "l →", title: "next chart of the overview, where only some fit", group: groupPages, in: inList, do: paneling(1)},
+		{id: "previous-panel", keys: []string{"h", "left"}, shown: "h ←", title: "chart before", group: groupPages, in: inList, do: paneling(-1)},
+
+		{id: "filter", keys: []string{"/"}, title: "filter", more: " the rows", group: groupFind, in: inList, footer: 4, do: (*model).startFilter},
+		{id: "sort", keys: []string{"s"}, title: "sort by the next column", group: groupFind, in: inList, do: (*model).sort},
+		{id: "reverse", keys: []string{"S"}, title: "reverse the order", group: groupFind, in: inList, do: (*model).reverse},
+
+		{id: "keep-filter", keys: []string{"enter"}, shown: "Enter", title: "keep", more: " the filter", group: groupFilter, in: inFilter, footer: 1, do: (*model).keepFilter},
+		{id: "leave-filter", keys: []string{"esc"}, shown: "Esc", title: "back", more: " to the filter before", group: groupFilter, in: inFilter, footer: 2, do: (*model).leaveFilter},
+
+		{id: "freeze", keys: []string{"f"}, title: "freeze", more: " the picture, or let it move again", group: groupTime, in: anywhere, footer: 5, do: (*model).freeze},
+		{id: "wider", keys: []string{"+"}, title: "wider time window", group: groupTime, in: anywhere, do: (*model).wider},
+		{id: "narrower", keys: []string{"-"}, title: "narrower time window", group: groupTime, in: anywhere, do: (*model).narrower},
+		{id: "window", keys: []string{"="}, title: "time window as at the start", group: groupTime, in: anywhere, do: (*model).startWindow},
+
+		{id: "copy-id", keys: []string{"y"}, title: "copy the id", group: groupCopy, in: inList | inDetail, do: (*model).copyID},
+		{id: "copy-record", keys: []string{"Y"}, title: "copy the record as JSON", group: groupCopy, in: inList | inDetail, do: (*model).copyRecord},
+
+		{id: "theme", keys: []string{"t"}, title: "next theme", group: groupProgram, in: anywhere, do: (*model).nextTheme},
+		{id: "mouse", keys: []string{"m"}, title: "mouse wheel on or off", group: groupProgram, in: anywhere, do: (*model).toggleMouse},
+		{id: "redraw", keys: []string{"ctrl+l"}, shown: "Ctrl+L", title: "draw the screen anew", group: groupProgram, in: anywhere | inFilter, do: (*model).redraw},
+		{id: "suspend", keys: []string{"ctrl+z"}, shown: "Ctrl+Z", title: "suspend, fg continues; an engine in this process pauses too", group: groupProgram, in: anywhere | inFilter, do: (*model).suspend},
+		{id: "help", keys: []string{"?"}, title: "help", group: groupProgram, in: anywhere, footer: 6, do: (*model).toggleHelp},
+		{id: "quit", keys: []string{"q", "ctrl+c"}, shown: "q Ctrl+C", title: "quit", group: groupProgram, in: anywhere | inFilter, footer: 3, do: (*model).quit},
+	}
+}
+
+func moving(by motion) func(*model) tea.Cmd {
+	return func(m *model) tea.Cmd { m.move(by, 1); return nil }
+}
+
+func turning(to views.Page) func(*model) tea.Cmd {
+	return func(m *model) tea.Cmd { m.turn(to); return nil }
+}
+
+func leafing(by int) func(*model) tea.Cmd {
+	return func(m *model) tea.Cmd { m.leaf(by); return nil }
+}
+
+func paneling(by int) func(*model) tea.Cmd {
+	return func(m *model) tea.Cmd { m.showPanel(by); return nil }
+}

@@ -1,0 +1,150 @@
+package collector
+
+import (
+	"fmt"
+	"time"
+
+	"m1/collector/snapshot"
+	"m1/engine"
+	"m1/engine/meter"
+)
+
+// States of a check, and of the whole but for disabled.
+const (
+	healthy  = "healthy"
+	degraded = "degraded"
+	critical = "critical"
+	disabled = "disabled"
+)
+
+// Levels from which a check is no longer healthy.
+const (
+	memoryDegraded     = 0.80 // of the limit
+	memoryCritical     = 0.95
+	goroutinesDegraded = 10_000
+)
+
+// facts are what judge looks at.
+type facts struct {
+	at      time.Time
+	status  engine.Status
+	record  *record
+	lately  meter.Deltas // the default window, whatever a viewer has chosen
+	process reading
+	models  []snapshot.ModelCost
+}
+
+// judge says how things stand. It remembers since when.
+type judge struct {
+	started time.Time
+	clock   clock
+	checks  map[string]snapshot.Check
+	alerts  map[string]time.Time
+}
+
+func newJudge(started time.Time) judge {
+	return judge{started: started, checks: map[string]snapshot.Check{}, alerts: map[string]time.Time{}}
+}
+
+func (j *judge) judge(f facts) (snapshot.Health, []snapshot.Alert) {
+	h := snapshot.Health{
+		Status:  healthy,
+		UptimeS: max(int64(f.at.Sub(j.started).Seconds()), 0),
+		Checks:  map[string]snapshot.Check{},
+		Memory:  snapshot.Memory{HeapBytes: f.process.heap, LimitBytes: f.process.limit},
+		Process: snapshot.Process{CPURatio: f.process.cpu, Goroutines: f.process.goroutines},
+	}
+	set := func(name string, c snapshot.Check) {
+		if c.Since.IsZero() {
+			c.Since = j.since(name, c.Status, f.at)
+		}
+		c.Since = c.Since.UTC()
+		h.Checks[name] = c
+		if c.Status == critical || c.Status == degraded && h.Status == healthy {
+			h.Status = c.Status
+		}
+	}
+	set("engine", engineCheck(f))
+	set("policy", policyCheck(f.status.Policy))
+	set("cache", cacheCheck(f))
+	set("redis", snapshot.Check{Status: disabled, Message: "not configured"})
+	set("ledger", ledgerCheck(f))
+	set("cluster", snapshot.Check{Status: disabled, Message: "not configured"})
+	set("clock", j.clock.check(f.at))
+	set("memory", memoryCheck(f.process))
+	set("goroutines", goroutineCheck(f.process))
+	j.checks = h.Checks
+	return h, j.alert(f, h)
+}
+
+// since is when the check took this status.
+func (j *judge) since(name, status string, now time.Time) time.Time {
+	before, known := j.checks[name]
+	switch {
+	case before.Status == status:
+		return before.Since
+	case !known && (status == healthy || status == disabled):
+		return j.started
+	}
+	return now
+}
+
+func engineCheck(f facts) snapshot.Check {
+	m := f.record.meter
+	failed, calls := f.lately.Count(&m.M1Errors), f.lately.Count(&m.Calls)
+	c := snapshot.Check{Status: healthy, Message: fmt.Sprintf("%d calls wait for their report, %d tools known", f.status.OpenCalls, f.status.Tools)}
+	if failed > 0 {
+		c.Status, c.Message = degraded, fmt.Sprintf("%d of %d calls could not be served in the last 5 minutes", failed, calls)
+		if ratio(failed, calls) >= m1ErrorTarget {
+			c.Status = critical
+		}
+	}
+	return c
+}
+
+func policyCheck(p engine.PolicyStatus) snapshot.Check {
+	switch {
+	case p.Version == "":
+		return snapshot.Check{Status: critical, Message: "no policy is loaded: every call is denied"}
+	case p.Observe:
+		return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s observes: decisions are counted, nothing is held back", p.Name)}
+	}
+	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s decides by %d rules", p.Name, p.Rules)}
+}
+
+func cacheCheck(f facts) snapshot.Check {
+	c := f.status.Cache
+	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%d entries, %s of %s", c.Entries, mebibytes(c.Bytes), mebibytes(c.MaxBytes))}
+}
+
+func ledgerCheck(f facts) snapshot.Check {
+	l := f.status.Ledger
+	if l.Err != "" {
+		return snapshot.Check{Status: critical, Message: l.Err, Since: l.Since}
+	}
+	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%d records are durable, %d wait for the disk", l.Events, l.Queue)}
+}
+
+func memoryCheck(r reading) snapshot.Check {
+	if r.limit == 0 {
+		return snapshot.Check{Status: healthy, Message: mebibytes(r.heap) + " of heap, no limit is set"}
+	}
+	c := snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s of heap, the limit is %s", mebibytes(r.heap), mebibytes(r.limit))}
+	switch used := ratio(r.heap, r.limit); {
+	case used >= memoryCritical:
+		c.Status = critical
+	case used >= memoryDegraded:
+		c.Status = degraded
+	}
+	return c
+}
+
+func goroutineCheck(r reading) snapshot.Check {
+	c := snapshot.Check{Status: healthy, Message: fmt.Sprintf("%d goroutines", r.goroutines)}
+	if r.goroutines >= goroutinesDegraded {
+		c.Status = degraded
+	}
+	return c
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
