@@ -114,7 +114,7 @@ func show(ctx context.Context, cancel context.CancelCauseFunc, m tea.Model, o Op
 	case errors.Is(err, ErrStalled):
 		return err
 	case ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // the caller wanted the end, whatever the library makes of it
 	case err != nil:
 		return fmt.Errorf("app: %w", err)
 	}

@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -249,7 +248,7 @@ func TestWrongOptionsAreNamed(t *testing.T) {
 	require.ErrorContains(t, err, `"neon"`)
 	require.ErrorContains(t, err, "window 1s")
 	require.ErrorContains(t, err, "Refresh")
-	require.False(t, errors.Is(err, app.ErrStalled))
+	require.NotErrorIs(t, err, app.ErrStalled)
 }
 
 func TestSelfCostIsMeasuredBetweenReadings(t *testing.T) {

@@ -3,7 +3,6 @@ package app_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -333,7 +332,7 @@ func TestAPanicComesBackAsAFaultWithTheScreenLeft(t *testing.T) {
 			screen := vt.NewSafeEmulator(80, 24)
 			err := app.Show(t.Context(), broken{where}, app.Options{}, tea.WithInput(nil), tea.WithOutput(screen), tea.WithWindowSize(80, 24))
 			var fault *app.Fault
-			require.True(t, errors.As(err, &fault), "%v", err)
+			require.ErrorAs(t, err, &fault)
 			require.Equal(t, "kaputt in "+where, fault.Value)
 			require.Contains(t, string(fault.Stack), "broken")
 			require.False(t, screen.IsAltScreen())

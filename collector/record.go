@@ -99,13 +99,13 @@ func (r *record) point(d meter.Deltas) point {
 	if tool := d.Distribution(&m.Tool); tool.Count() > 0 {
 		p.toolP95 = new(micros(tool.Quantile(0.95)))
 	}
-	p.decisionHits = share(d.Count(&m.DecisionHits), d.Count(&m.DecisionHits)+d.Count(&m.DecisionMisses))
+	p.decisionHits = known(d.Count(&m.DecisionHits), d.Count(&m.DecisionHits)+d.Count(&m.DecisionMisses))
 	lookups := d.Count(&m.ResultHits) + d.Count(&m.ResultMisses)
-	p.resultHits = share(d.Count(&m.ResultHits), lookups)
+	p.resultHits = known(d.Count(&m.ResultHits), lookups)
 	if lookups > 0 {
 		p.resultCeiling = new(ceiling(d.Count(&m.ResultIdeal), lookups))
 	}
-	p.errorRate = share(d.Count(&m.ToolErrors), d.Count(&m.Reports))
+	p.errorRate = known(d.Count(&m.ToolErrors), d.Count(&m.Reports))
 	if d.Count(&m.Usages) > 0 {
 		p.usdPerHour = new(usdPerHour(d.Count(&m.CostNano), d.Covered()))
 	}
@@ -152,8 +152,8 @@ func ratio(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// share is part/whole, and nil of nothing.
-func share(part, whole int64) *float64 {
+// known is part/whole, and nil of nothing.
+func known(part, whole int64) *float64 {
 	if whole == 0 {
 		return nil
 	}

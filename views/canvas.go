@@ -106,14 +106,6 @@ func (a area) set(x, y int, k themes.Token, r rune) {
 	at.r, at.token = r, k
 }
 
-// get is the rune at a place, or a blank outside.
-func (a area) get(x, y int) rune {
-	if x < 0 || y < 0 || x >= a.w || y >= a.h {
-		return ' '
-	}
-	return a.c.cells[(a.y+y)*a.c.w+a.x+x].r
-}
-
 // lit draws the program's own text, whose runes all take one cell, and returns
 // the column after it. What does not fit is cut with ….
 func (a area) lit(x, y int, k themes.Token, s lit) int {
@@ -165,13 +157,6 @@ func (a area) safe(x, y, w int, k themes.Token, s Safe) int {
 func (a area) fill(x, y, n int, k themes.Token, r rune) {
 	for i := range max(n, 0) {
 		a.set(x+i, y, k, r)
-	}
-}
-
-// clear blanks the whole area.
-func (a area) clear() {
-	for y := range a.h {
-		a.fill(0, y, a.w, themes.Text, ' ')
 	}
 }
 

@@ -165,11 +165,11 @@ func (c chart) plot(a area, l line) {
 		asciigraph.YAxisValueFormatter(func(float64) string { return "" }))
 	x, y := 0, 0
 	for _, r := range text {
-		switch {
-		case r == '\n':
+		switch r {
+		case '\n':
 			x, y = -1, y+1
-		case r == ' ' || r == '┤':
-		case r == '┼':
+		case ' ', '┤':
+		case '┼':
 			a.set(x, y, l.token, '┼')
 		default:
 			a.set(x, y, l.token, r)

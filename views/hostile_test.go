@@ -83,7 +83,7 @@ func sound(t *testing.T, screen string, w, h int) {
 
 func TestNoHostileStringReachesTheTerminal(t *testing.T) {
 	t.Parallel()
-	for round := range len(hostile) {
+	for round := range hostile {
 		n := round
 		next := func() string { n++; return hostile[n%len(hostile)] }
 		f := frame(0, 0)

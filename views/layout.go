@@ -1,9 +1,13 @@
 package views
 
-// The least terminal that holds a page, and the sizes at which more appears.
+// MinWidth and MinHeight are the least terminal that holds a page.
 const (
-	MinWidth, MinHeight = 60, 18
+	MinWidth  = 60
+	MinHeight = 18
+)
 
+// The sizes at which more appears.
+const (
 	twoColumns    = 100 // wide enough for two panels side by side
 	besideW       = 160 // wide and high enough for the calls beside the panels
 	besideH       = 50

@@ -168,13 +168,13 @@ func TestTheFirstConnectSaysWhatToDo(t *testing.T) {
 	refusing := func(status int) string { return answering(status, `{"error":{"code":"x","message":"y","hint":"z"}}`) }
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	real := httptest.NewServer(newSite(t))
-	defer real.Close()
+	genuine := httptest.NewServer(newSite(t))
+	defer genuine.Close()
 
 	for name, c := range map[string]struct{ url, token, want string }{
 		"nobody":          {gone.URL, token, "start it there with m1 --engine-only"},
-		"wrong token":     {real.URL, "m1_wrong", "printed at its first start"},
-		"no token":        {real.URL, "", "printed at its first start"},
+		"wrong token":     {genuine.URL, "m1_wrong", "printed at its first start"},
+		"no token":        {genuine.URL, "", "printed at its first start"},
 		"not allowed":     {refusing(403), token, "does not let this client in"},
 		"no such path":    {refusing(404), token, "has no dashboard"},
 		"not ready":       {refusing(503), token, "wait a moment"},
@@ -190,7 +190,7 @@ func TestTheFirstConnectSaysWhatToDo(t *testing.T) {
 		require.NotContains(t, err.Error(), "m1_wrong", name)
 		client.Close()
 	}
-	client, err := dashboard.Dial(real.URL, token)
+	client, err := dashboard.Dial(genuine.URL, token)
 	require.NoError(t, err)
 	defer client.Close()
 	require.NoError(t, client.Check(t.Context()))

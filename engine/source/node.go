@@ -28,14 +28,14 @@ type Open struct{}
 // document could not be read.
 func (n Node) IsZero() bool { return n.n == nil }
 
-// IsText, IsList and IsMapping tell what stands at the node; a node that is no
-// place is none of them.
+// IsText reports whether text stands at the node; a node that is no place is
+// neither text nor list nor mapping.
 func (n Node) IsText() bool { t := n.target(); return t != nil && isText(t) }
 
-// IsList: see IsText.
+// IsList reports whether a list stands at the node.
 func (n Node) IsList() bool { t := n.target(); return t != nil && t.Kind == yaml.SequenceNode }
 
-// IsMapping: see IsText.
+// IsMapping reports whether a mapping stands at the node.
 func (n Node) IsMapping() bool { t := n.target(); return t != nil && t.Kind == yaml.MappingNode }
 
 // Path is the dotted path of the node from the top of the document.
@@ -43,13 +43,13 @@ func (n Node) Path() string { return n.at.String() }
 
 // Has reports whether the mapping holds the field, whatever its value.
 func (n Node) Has(field string) bool {
-	_, value := n.member(field)
+	value := n.member(field)
 	return value != nil
 }
 
 // Field returns the value of a member of the mapping, or the zero Node.
 func (n Node) Field(name string) Node {
-	_, value := n.member(name)
+	value := n.member(name)
 	if value == nil {
 		return Node{}
 	}
@@ -135,15 +135,15 @@ func (n Node) target() *yaml.Node {
 	return resolve(n.n)
 }
 
-func (n Node) member(name string) (key, value *yaml.Node) {
+func (n Node) member(name string) *yaml.Node {
 	m := n.target()
 	if m == nil || m.Kind != yaml.MappingNode {
-		return nil, nil
+		return nil
 	}
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		if k := resolve(m.Content[i]); k.Kind == yaml.ScalarNode && k.Value == name {
-			return m.Content[i], m.Content[i+1]
+			return m.Content[i+1]
 		}
 	}
-	return nil, nil
+	return nil
 }

@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,8 @@ func problems(t *testing.T, name, src string) (document, string) {
 	if err == nil {
 		return d, ""
 	}
-	require.IsType(t, source.Problems{}, err)
+	_, ok := errors.AsType[source.Problems](err)
+	require.True(t, ok, "%T", err)
 	return d, err.Error()
 }
 
@@ -91,9 +93,9 @@ p.yaml:4:12: items.a.scope: scope "raed" is none of read, write, execute
 p.yaml:5:10: items.a.big: found the number 99999999999999999999, want a whole number from -9223372036854775808 to 9223372036854775807
 p.yaml:6:11: items.a.name: found the number 5, want text; write "5" in quotes if text is meant
 p.yaml:7:1: lst: unknown field; did you mean "list"?`},
-		"a field of a later version is not a misspelled one": {"p.yaml", "list:\n- {when: x}\n- {wehn: x}\n", `
+		"a field of a later version is not a misspelled one": {"p.yaml", "list:\n- {when: x}\n- {whenn: x}\n", `
 p.yaml:2:10: list[0].when: not supported by this version; leave it out only if the rest is right without it
-p.yaml:3:4: list[1].wehn: unknown field; did you mean "when"? (not supported by this version)`},
+p.yaml:3:4: list[1].whenn: unknown field; did you mean "when"? (not supported by this version)`},
 		"keys that are not text": {"p.yaml", "items:\n  5: {}\n  \"5\": {}\n", `
 p.yaml:2:3: items.5: found the number 5, want text; write "5" in quotes if text is meant`},
 		"wrong kinds": {"p.yaml", "items: [1]\nlist: {}\nguest: text\n", `
@@ -214,7 +216,7 @@ func FuzzDecodeNeverPanicsAndPlacesEveryProblem(f *testing.F) {
 		if err == nil {
 			return
 		}
-		ps, ok := err.(source.Problems)
+		ps, ok := errors.AsType[source.Problems](err)
 		require.True(t, ok)
 		require.NotEmpty(t, ps)
 		for _, p := range ps {

@@ -59,19 +59,16 @@ type agent struct {
 	shop *shop // of the present run
 }
 
-// work does one run after the other until ctx ends.
+// work does one run after the other until ctx ends or a run fails.
 func (a *agent) work(ctx context.Context) error {
 	for {
 		if a.only != "" && a.w.Phase() != a.only {
-			if a.pause(ctx, 500*time.Millisecond) != nil {
-				return nil
+			if err := a.pause(ctx, 500*time.Millisecond); err != nil {
+				return err
 			}
 			continue
 		}
 		if err := a.run(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 	}

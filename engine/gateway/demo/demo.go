@@ -5,6 +5,7 @@ package demo
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -69,13 +70,11 @@ func (w *Workload) Run(ctx context.Context) error {
 	for i, c := range crew {
 		wg.Go(func() {
 			a := agent{w: w, character: c, rand: rand.New(rand.NewPCG(w.o.Seed, uint64(i)))}
-			if err := a.work(ctx); err != nil {
-				cancel(err) // the first error stops the others; the end of ctx comes before it
-			}
+			cancel(a.work(ctx)) // the first to end stops the others; the end of ctx comes before it
 		})
 	}
 	wg.Wait()
-	if err := context.Cause(ctx); err != nil && ctx.Err() != nil && err != ctx.Err() {
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, ctx.Err()) {
 		return err
 	}
 	return nil

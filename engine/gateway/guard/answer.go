@@ -2,6 +2,7 @@ package guard
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -42,7 +43,7 @@ func (a *answer) Write(b []byte) (int, error) {
 // finish turns a panic into a plain 500 and writes the line of the log.
 func (g *guard) finish(a *answer, r *http.Request) {
 	p := recover()
-	if p == http.ErrAbortHandler {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
 	if p != nil {

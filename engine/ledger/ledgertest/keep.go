@@ -1,7 +1,6 @@
 package ledgertest
 
 import (
-	"errors"
 	"slices"
 	"testing"
 
@@ -103,7 +102,7 @@ func tampered(t *testing.T, b Backend) {
 				return
 			}
 			var corrupt *ledger.CorruptError
-			require.True(t, errors.As(err, &corrupt), "want a CorruptError, got %v", err)
+			require.ErrorAs(t, err, &corrupt)
 			require.Equal(t, c.seq, corrupt.Seq, corrupt.Why)
 			require.NotEmpty(t, corrupt.Why)
 		})

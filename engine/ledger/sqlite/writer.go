@@ -88,7 +88,7 @@ func (w *writer) prepare(ctx context.Context) error {
 		{&w.mark, "UPDATE OR ROLLBACK marks SET seq = ? WHERE name = 'postings'"},
 		{&w.finish, "COMMIT"},
 	} {
-		s, err := w.conn.PrepareContext(ctx, st.sql)
+		s, err := w.conn.PrepareContext(ctx, st.sql) //nolint:sqlclosecheck // kept in w.stmts, which close closes
 		if err != nil {
 			return err
 		}
