@@ -157,7 +157,8 @@ func known(part, whole int64) *float64 {
 	if whole == 0 {
 		return nil
 	}
-	return new(ratio(part, whole))
+	r := ratio(part, whole)
+	return &r
 }
 
 func perSecond(n int64, in time.Duration) float64 {

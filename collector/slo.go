@@ -22,7 +22,7 @@ const (
 	decisionHitTarget = 0.95
 	// The first call of each tool has to miss. Below this many lookups a single
 	// miss breaks the promise, which would say nothing.
-	decisionHitMin = 20
+	decisionHitMin = 500
 )
 
 // slo lists what is promised, judged over the window. NoData marks what too

@@ -87,6 +87,7 @@ type Engine struct {
 	open    openCalls
 	runs    runs
 	recent  recent
+	batched chan struct{} // size 1: records wait for the disk; a second notice adds nothing
 }
 
 // New returns an engine that can decide at once. It starts nothing: give Run a
@@ -99,7 +100,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{o: o, started: o.Now(), meter: meter.New()}
+	e := &Engine{o: o, started: o.Now(), meter: meter.New(), batched: make(chan struct{}, 1)}
 	e.ruling.Store(r)
 	e.open.init(o.MaxOpen)
 	e.runs.init(o.Runs, e.meter)
@@ -108,7 +109,8 @@ func New(o Options) (*Engine, error) {
 }
 
 const (
-	flushEvery  = 25 * time.Millisecond // a batched record is durable within 50 ms
+	batchFor    = 25 * time.Millisecond // how long records are gathered: they are durable within 50 ms
+	retryEvery  = time.Second           // for records that the disk did not take
 	expireEvery = time.Second
 )
 
@@ -123,21 +125,24 @@ func (e *Engine) Run(ctx context.Context) error {
 	); err != nil {
 		return fmt.Errorf("record the engine's start: %w", err)
 	}
-	flush, expire := time.NewTicker(flushEvery), time.NewTicker(expireEvery)
-	defer flush.Stop()
+	expire := time.NewTicker(expireEvery)
 	defer expire.Stop()
+	var flush <-chan time.Time // nil while nothing waits: an idle engine sleeps
 	for {
 		select {
 		case <-ctx.Done():
 			return e.stop()
-		case <-flush.C:
-			if e.o.Ledger.Status().Queue == 0 {
-				continue
+		case <-e.batched:
+			if flush == nil {
+				flush = time.After(batchFor)
 			}
+		case <-flush:
+			flush = nil
 			if err := e.o.Ledger.Flush(ctx); err != nil && ctx.Err() == nil {
 				// The store keeps the error for the health check and the queue for
 				// the next try.
 				e.o.Logger.Error("ledger: batched records are not durable yet", "error", err)
+				flush = time.After(retryEvery)
 			}
 		case <-expire.C:
 			e.expire()

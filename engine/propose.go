@@ -162,7 +162,12 @@ func (e *Engine) record(ctx context.Context, ev event.Event, durable bool) error
 	if durable {
 		_, err = e.o.Ledger.Append(ctx, ev)
 		e.meter.Ledger.Observe(e.o.Now().Sub(start))
-	} else if err = e.o.Ledger.Enqueue(ev); errors.Is(err, ledger.ErrFull) {
+	} else if err = e.o.Ledger.Enqueue(ev); err == nil {
+		select {
+		case e.batched <- struct{}{}:
+		default: // Run has been told already
+		}
+	} else if errors.Is(err, ledger.ErrFull) {
 		_, err = e.o.Ledger.Append(ctx, ev)
 		e.meter.Ledger.Observe(e.o.Now().Sub(start))
 	}

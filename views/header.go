@@ -223,9 +223,9 @@ func drawBanner(f *Frame, a area) {
 		w := min(max(a.w-x-36, 6), 40)
 		a.bar(x, 0, w, themes.Accent, done)
 		x = a.lit(x+w+1, 0, themes.Text, percent(done)) + 2
-		x = a.lit(x, 0, themes.Muted, brief(s.Done)+" of "+brief(s.Total)+" events")
+		x = a.lit(x, 0, themes.Muted, bytes(s.Done)+" of "+bytes(s.Total))
 	} else {
-		x = a.lit(x, 0, themes.Muted, brief(s.Done)+" events")
+		x = a.lit(x, 0, themes.Muted, bytes(s.Done))
 	}
 	if s.Ended {
 		a.lit(x+2, 0, themes.Good, "✓ ended")

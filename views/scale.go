@@ -123,7 +123,10 @@ func tickMicros(us float64) lit {
 	case us < 999.5e6:
 		return lit(round3(us/1e6)) + "s"
 	}
-	return lit(round3(us/1e9)) + "ks"
+	if us < 3.6e9 {
+		return lit(round3(us/6e7)) + "m"
+	}
+	return lit(round3(us/3.6e9)) + "h"
 }
 
 func tickPercent(ratio float64) lit {

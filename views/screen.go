@@ -132,7 +132,9 @@ func drawFirstCall(f *Frame, a area) {
 		if !f.Snap.Source.NoAuth {
 			rows = append(rows, []span{own(themes.Text, `    -H "Authorization: Bearer $M1_TOKEN" \`)})
 		}
-		rows = append(rows, []span{own(themes.Text, `    -d '{"tool_name":"Read","tool_input":{"file_path":"go.mod"}}'`)})
+		rows = append(rows,
+			[]span{own(themes.Text, `    -H 'Content-Type: application/json' \`)},
+			[]span{own(themes.Text, `    -d '{"agent":{"id":"me"},"tool_name":"Read","tool_input":{}}'`)})
 	}
 	rows = append(rows, nil,
 		[]span{own(themes.Accent, "  m1 replay ~/.claude/projects"), own(themes.Muted, "   your own calls, if you use Claude Code")},

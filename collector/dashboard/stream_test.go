@@ -42,7 +42,7 @@ func follow(t *testing.T, c *http.Client, query string, header ...string) (<-cha
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	res, err := c.Do(r)
+	res, err := c.Do(r) //nolint:bodyclose // the caller closes what follow returns
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.Equal(t, "text/event-stream", res.Header.Get("Content-Type"))

@@ -31,7 +31,7 @@ type Dashboard struct {
 type Source struct {
 	Mode   string        // "live", "replay", "demo" or "attached"
 	Title  string        // such as the file being replayed, or the URL
-	Done   int64         // progress of a replay, in events
+	Done   int64         // progress of a replay, in bytes of the recording
 	Total  int64         // 0 while unknown
 	Lag    time.Duration // age of the newest data when it arrived; attached only
 	Err    string        // why the feed is broken at the moment; empty if it is not

@@ -73,11 +73,12 @@ type Caches struct {
 
 // Tagged is the cache with invalidation by overlapping collections.
 type Tagged struct {
-	Hits    int     `json:"hits"`
-	HitRate float64 `json:"hit_rate"`
-	Right   int     `json:"right"`
-	Stale   int     `json:"stale"`
-	Masked  int     `json:"masked"`
+	Hits     int     `json:"hits"`
+	HitRate  float64 `json:"hit_rate"`
+	Right    int     `json:"right"`
+	Stale    int     `json:"stale"`
+	Masked   int     `json:"masked"`
+	Diverged int     `json:"diverged"`
 }
 
 // Ideal is the most that any correct cache could have answered.
@@ -145,7 +146,7 @@ func (t *Tally) Report(m *meter.Meter, about Meta) Report {
 			HeldBack: t.Effects[call.Ask] + t.Effects[call.Deny],
 		},
 		Cache: Caches{
-			Tagged: Tagged{Hits: t.Hits, HitRate: ratio(float64(t.Hits), float64(t.Cacheable)), Right: t.Right, Stale: t.Stale, Masked: t.Masked},
+			Tagged: Tagged{Hits: t.Hits, HitRate: ratio(float64(t.Hits), float64(t.Cacheable)), Right: t.Right, Stale: t.Stale, Masked: t.Masked, Diverged: t.Diverged},
 			Ideal:  Ideal{Hits: m.ResultIdeal.Load(), HitRate: ratio(float64(m.ResultIdeal.Load()), float64(t.Cacheable))},
 		},
 		Cost: Cost{

@@ -25,6 +25,8 @@ type Tally struct {
 	Right         int // the held answer equals the recorded result
 	Stale         int // it differs: a wrong answer
 	Masked        int // the recorded call failed or kept no result: neither
+	Diverged      int // it differs, but the engine held back a change that the recording went on with: neither
+	diverged      map[call.RunID]bool
 	Effects       [3]int
 	Would         [3]int
 	Priced        call.Nano
@@ -38,7 +40,7 @@ type Tally struct {
 }
 
 func newTally() *Tally {
-	return &Tally{tools: map[string]bool{}, models: map[string]bool{}}
+	return &Tally{tools: map[string]bool{}, models: map[string]bool{}, diverged: map[call.RunID]bool{}}
 }
 
 // Tools is the number of distinct tools called.
@@ -62,6 +64,9 @@ func (t *Tally) call(ev trace.Event, d call.Decision, recorded json.RawMessage) 
 	if d.Cache.Status != call.CacheBypass {
 		t.Cacheable++
 	}
+	if d.Effect != call.Allow && d.Scope != call.Read {
+		t.diverged[ev.Run] = true
+	}
 	if d.Cache.Status != call.CacheHit {
 		return
 	}
@@ -71,6 +76,8 @@ func (t *Tally) call(ev trace.Event, d call.Decision, recorded json.RawMessage) 
 		t.Masked++
 	case bytes.Equal(d.Cache.Result, recorded):
 		t.Right++
+	case t.diverged[ev.Run]:
+		t.Diverged++
 	default:
 		t.Stale++
 	}
