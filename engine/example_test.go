@@ -53,7 +53,7 @@ rules:
 		if err != nil {
 			panic(err)
 		}
-		fmt.Printf("%s: %s by %s, cache %s %s\n", p.Tool, d.Effect, d.Rule, d.Cache.Status, d.Cache.Result)
+		fmt.Printf("%s: %s by %s, cache %s\n", p.Tool, d.Effect, d.Rule, d.Cache.Status)
 		if d.Effect == call.Allow && d.Cache.Status != call.CacheHit {
 			if err := e.Report(ctx, call.Report{ID: d.ID, Outcome: call.OK, Result: json.RawMessage(`{"status":"paid"}`)}); err != nil {
 				panic(err)
@@ -62,7 +62,7 @@ rules:
 	}
 	// Output:
 	// get_order: allow by orders, cache miss
-	// get_order: allow by orders, cache hit {"status":"paid"}
+	// get_order: allow by orders, cache hit
 	// update_order: deny by max_scope, cache bypass
 	// launch_rocket: deny by unknown_tool, cache bypass
 }
