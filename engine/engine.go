@@ -119,7 +119,7 @@ const (
 // and starts no goroutine. It fails only if the start cannot be recorded.
 func (e *Engine) Run(ctx context.Context) error {
 	r := e.ruling.Load()
-	if _, err := e.o.Ledger.Append(ctx,
+	if err := e.mark(
 		e.event(event.EngineStarted, event.EngineStartedData{Tools: r.tools.Len(), PriceVersion: e.o.Prices.Version()}),
 		e.event(event.PolicyLoaded, event.PolicyLoadedData{Name: r.set.Name(), Version: r.set.Version(), Rules: r.set.Rules(), Observe: r.set.Observe()}),
 	); err != nil {
@@ -131,7 +131,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return e.stop()
+			if err := e.mark(e.event(event.EngineStopped, nil)); err != nil {
+				return fmt.Errorf("record the engine's stop: %w", err)
+			}
+			return nil
 		case <-e.batched:
 			if flush == nil {
 				flush = time.After(batchFor)
@@ -150,14 +153,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// stop records the end. The caller's context has ended, so it has its own bound.
-func (e *Engine) stop() error {
+// mark records a start or a stop. It has its own bound: a context that ends right
+// after the start, or has ended at the stop, must not lose either.
+func (e *Engine) mark(evs ...event.Event) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if _, err := e.o.Ledger.Append(ctx, e.event(event.EngineStopped, nil)); err != nil {
-		return fmt.Errorf("record the engine's stop: %w", err)
-	}
-	return nil
+	_, err := e.o.Ledger.Append(ctx, evs...)
+	return err
 }
 
 // Meter returns the engine's instruments.
