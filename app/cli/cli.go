@@ -50,7 +50,11 @@ func Main(ctx context.Context, e Env) int {
 		return exitDone
 	}
 	if many, ok := errors.AsType[source.Problems](err); ok {
-		fmt.Fprintf(e.Stderr, "m1: %d problem(s), nothing was started:\n%s\n", len(many), many)
+		count := "1 problem"
+		if len(many) > 1 {
+			count = fmt.Sprintf("%d problems", len(many))
+		}
+		fmt.Fprintf(e.Stderr, "m1: %s, nothing was started:\n%s\n", count, many)
 		return exitInput
 	}
 	fmt.Fprintf(e.Stderr, "m1: %v\n", err)
@@ -72,9 +76,8 @@ func newRoot(e Env) *cobra.Command {
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.PersistentFlags().AddFlagSet(p.loader.Flags())
 	root.AddCommand(p.replay(), p.demo(), p.snapshot(), p.tools(), p.config(), p.version())
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(badFlag)
+	polish(root)
 	return root
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"m1/app/config"
 	"m1/app/daemon"
 	"m1/collector/snapshot"
 	"m1/engine/gateway/demo"
@@ -30,9 +31,10 @@ func (p *program) demo() *cobra.Command {
 		Long: `Seven simulated agents work in a shop that exists in memory only. Busy times, a
 slow tool, a failing tool, a runaway loop, a costly agent and a quiet time follow
 each other in two minutes. The screen says DEMO; nothing of it is real traffic.
-Records go to a temporary folder unless --state is given.`,
+Records go to a temporary folder unless --state is given, and the API is served
+only if --listen is given; the settings file counts for neither.`,
 		Example: "  m1 demo\n  m1 demo --seed 7 --speed 3\n  m1 demo --headless --duration 30s --listen 127.0.0.1:7600",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.runDemo(cmd.Context(), f) },
 	}
 	fl := cmd.Flags()
@@ -43,21 +45,21 @@ Records go to a temporary folder unless --state is given.`,
 	return cmd
 }
 
-func (p *program) runDemo(ctx context.Context, f demoFlags) error {
-	if f.speed <= 0 || f.speed > 1000 {
+func (p *program) runDemo(ctx context.Context, f demoFlags) (err error) {
+	if !(f.speed > 0 && f.speed <= 1000) { // NaN is neither
 		return fmt.Errorf("--speed %v: give a number above 0, at most 1000", f.speed)
 	}
 	if f.duration < 0 {
 		return fmt.Errorf("--duration %s: give a time, or 0 to go on", f.duration)
 	}
-	c, err := p.settings()
+	c, err := p.loader.Load()
 	if err != nil {
 		return err
 	}
-	if !c.IsSet("window") {
+	if c.Origin("window") == config.Default {
 		c.Window = time.Minute // a demo is watched for minutes; a longer window stays empty
 	}
-	rules, err := demoRules(c.Tools, c.Policy)
+	rules, err := demoRules(c)
 	if err != nil {
 		return err
 	}
@@ -69,10 +71,10 @@ func (p *program) runDemo(ctx context.Context, f demoFlags) error {
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer func() { err = errors.Join(err, done()) }()
 	var w *demo.Workload
 	d, err := daemon.Open(daemon.Options{Config: c, Rules: rules, Logger: log, Version: Version,
-		Temporary: records(c) == "", Serve: c.IsSet("listen"), Describe: func() snapshot.Source {
+		Temporary: records(c) == "", Serve: asked(c, "listen"), Describe: func() snapshot.Source {
 			s := snapshot.Source{Mode: "demo"}
 			if w != nil {
 				s.Title = string(w.Phase())
@@ -82,7 +84,7 @@ func (p *program) runDemo(ctx context.Context, f demoFlags) error {
 	if err != nil {
 		return err
 	}
-	p.announce(d, c)
+	p.announce(p.env.Stdout, d, c)
 	w = demo.New(d.Engine(), demo.Options{Seed: f.seed, Speed: f.speed})
 	front := []func(context.Context) error{w.Run}
 	if screen {
@@ -104,21 +106,24 @@ func (p *program) runDemo(ctx context.Context, f demoFlags) error {
 	return nil
 }
 
-// demoRules are the shop's own, but for what the user names.
-func demoRules(tools, rules string) (daemon.Rules, error) {
-	if tools != "" && rules != "" {
-		return daemon.LoadRules(tools, rules)
+// demoRules are the shop's own, but for what the user asks for. Tools of the
+// user's own need a policy that knows them, and then both are used.
+func demoRules(c *config.Config) (daemon.Rules, error) {
+	tools, rules := asked(c, "tools"), asked(c, "policy")
+	switch {
+	case tools && rules:
+		return daemon.LoadRules(c.Tools, c.Policy)
+	case tools:
+		return daemon.Rules{}, errors.New("the demo has tools of its own: leave out --tools, or give --policy for yours too")
 	}
-	var r daemon.Rules
-	var errs [2]error
-	if r.Tools, errs[0] = tool.Parse("shop.yaml", demo.Tools); tools != "" {
-		return r, errors.New("the demo has its own tools: leave out --tools, or give --policy for them too")
+	shop, err := tool.Parse("the demo's tools", demo.Tools)
+	if err != nil {
+		return daemon.Rules{}, err
 	}
-	if rules != "" {
-		given, err := daemon.LoadRules("", rules)
-		r.Policy, errs[1] = given.Policy, err
-	} else {
-		r.Policy, errs[1] = policy.Parse("the demo's policy", demo.Policy)
+	if rules {
+		given, err := daemon.LoadRules("", c.Policy)
+		return daemon.Rules{Tools: shop, Policy: given.Policy}, err
 	}
-	return r, errors.Join(errs[:]...)
+	set, err := policy.Parse("the demo's policy", demo.Policy)
+	return daemon.Rules{Tools: shop, Policy: set}, err
 }

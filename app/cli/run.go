@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -42,12 +43,7 @@ and a key of the settings file (cache_size).`,
   m1 --tools tools.yaml --policy rules.yaml
   m1 --engine-only --listen 127.0.0.1:7600
   m1 --attach http://127.0.0.1:7600        the dashboard of a running engine`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q; see m1 --help", args[0])
-			}
-			return nil
-		},
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case engineOnly && attach != "":
@@ -64,8 +60,8 @@ and a key of the settings file (cache_size).`,
 	return cmd
 }
 
-func (p *program) runEngine(ctx context.Context, headless bool) error {
-	c, rules, err := p.load(daemon.ReadOnly)
+func (p *program) runEngine(ctx context.Context, headless bool) (err error) {
+	c, rules, err := p.load()
 	if err != nil {
 		return err
 	}
@@ -76,12 +72,12 @@ func (p *program) runEngine(ctx context.Context, headless bool) error {
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer func() { err = errors.Join(err, done()) }()
 	d, err := daemon.Open(daemon.Options{Config: c, Rules: rules, Logger: log, Version: Version, Serve: true})
 	if err != nil {
 		return err
 	}
-	p.announce(d, c)
+	p.announce(p.env.Stdout, d, c)
 	if headless {
 		return d.Run(ctx)
 	}
@@ -89,11 +85,10 @@ func (p *program) runEngine(ctx context.Context, headless bool) error {
 }
 
 // announce says where the API is, and the first token: it is never shown again.
-func (p *program) announce(d *daemon.Daemon, c *config.Config) {
+func (p *program) announce(out io.Writer, d *daemon.Daemon, c *config.Config) {
 	if d.Addr() == nil {
 		return
 	}
-	out := p.env.Stdout
 	fmt.Fprintf(out, "m1 %s: API on http://%s, records in %s\n", Version, d.Addr(), d.State())
 	if t := d.FirstToken(); t != "" {
 		fmt.Fprintf(out, "first token (role admin), shown this once and kept as a digest:\n%s\n", t)
@@ -104,7 +99,7 @@ func (p *program) announce(d *daemon.Daemon, c *config.Config) {
 }
 
 func (p *program) runAttached(ctx context.Context, url string) error {
-	c, err := p.settings()
+	c, err := p.loader.Load()
 	if err != nil {
 		return err
 	}
@@ -121,7 +116,7 @@ func (p *program) runAttached(ctx context.Context, url string) error {
 
 // dial reaches the engine at url and makes sure that it answers.
 func (p *program) dial(ctx context.Context, c *config.Config, url string) (*dashboard.Client, error) {
-	token, err := p.token(c)
+	token, err := c.Bearer()
 	if err != nil {
 		return nil, err
 	}
@@ -185,9 +180,14 @@ func (p *program) logger(c *config.Config, screen bool, folder string) (*slog.Lo
 	}
 }
 
-// records is the folder that the user gave, or empty for a temporary one.
+// asked says whether the user asked for a setting here and now. The settings file
+// describes the real engine: a replay or a demo must neither write into its
+// records nor take its address.
+func asked(c *config.Config, flag string) bool { return c.Origin(flag) >= config.Environment }
+
+// records is the folder that the user asked for, or empty for a temporary one.
 func records(c *config.Config) string {
-	if c.IsSet("state") {
+	if asked(c, "state") {
 		return c.State
 	}
 	return ""

@@ -3,8 +3,11 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +27,7 @@ func (p *program) snapshot() *cobra.Command {
 with --json the whole picture as JSON. The token comes from M1_TOKEN or
 --token-file.`,
 		Example: "  m1 snapshot\n  m1 snapshot --page calls --size 200x60\n  m1 snapshot --json --window 1h",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			still, err := stillOf(size, page)
 			if err != nil {
@@ -53,13 +56,17 @@ with --json the whole picture as JSON. The token comes from M1_TOKEN or
 
 func stillOf(size, page string) (app.Still, error) {
 	var s app.Still
-	if n, err := fmt.Sscanf(size, "%dx%d", &s.Width, &s.Height); n != 2 || err != nil || s.Width < 1 || s.Height < 1 || s.Width > 1000 || s.Height > 1000 {
+	columns, lines, _ := strings.Cut(size, "x")
+	var errs [2]error
+	s.Width, errs[0] = strconv.Atoi(columns)
+	s.Height, errs[1] = strconv.Atoi(lines)
+	if errors.Join(errs[:]...) != nil || min(s.Width, s.Height) < 1 || max(s.Width, s.Height) > 1000 {
 		return s, fmt.Errorf("--size %q: give columns x lines, such as 120x40", size)
 	}
 	pages := []string{"overview", "calls", "runs"}
 	i := slices.Index(pages, page)
 	if i < 0 {
-		return s, fmt.Errorf("--page %q: give one of %v", page, pages)
+		return s, fmt.Errorf("--page %q: give one of %s", page, strings.Join(pages, ", "))
 	}
 	s.Page = []views.Page{views.Overview, views.Calls, views.Runs}[i]
 	return s, nil
@@ -67,7 +74,7 @@ func stillOf(size, page string) (app.Still, error) {
 
 // picture is the newest one of the engine at url.
 func (p *program) picture(ctx context.Context, url string) (*snapshot.Dashboard, time.Duration, error) {
-	c, err := p.settings()
+	c, err := p.loader.Load()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -81,12 +88,10 @@ func (p *program) picture(ctx context.Context, url string) (*snapshot.Dashboard,
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	select {
-	case d, ok := <-client.Subscribe(ctx, c.Window):
-		if ok {
+	for d := range client.Subscribe(ctx, c.Window) {
+		if d.Source.Err == "" {
 			return d, c.Window, nil
 		}
-	case <-ctx.Done():
 	}
-	return nil, 0, fmt.Errorf("%s gave no picture within 10 s", url)
+	return nil, 0, fmt.Errorf("%s gave no picture within 10 s; see m1 --attach %s", url, url)
 }

@@ -13,7 +13,7 @@ func (p *program) tools() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "tools",
 		Short:   "Work with catalogues of tools",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		Example: "  m1 tools import registry.json > tools.yaml",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -29,11 +29,11 @@ func (p *program) toolsImport() *cobra.Command {
 reads, changes, reads_arg, changes_arg and scope_by_arg) or a catalogue, checks
 it, and prints a catalogue in YAML on standard output. The file is not changed.`,
 		Example: "  m1 tools import registry.json > tools.yaml\n  m1 --tools tools.yaml --engine-only",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, err := os.ReadFile(args[0])
 			if err != nil {
-				return fmt.Errorf("read the registry: %w", err)
+				return fmt.Errorf("read the registry: %w; name a registry or a catalogue", err)
 			}
 			c, err := tool.Parse(args[0], src)
 			if err != nil {

@@ -14,7 +14,7 @@ func (p *program) version() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  m1 version\n  m1 version --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{

@@ -20,7 +20,11 @@ const (
 // check looks at what one value cannot tell by itself.
 func (c *Config) check(ps *source.Problems) {
 	bad := func(flag, msg, hint string) {
-		p := c.given[flag].place
+		g := c.given[flag]
+		if g.wrong {
+			return
+		}
+		p := g.place
 		if p.File == "" {
 			p = source.Problem{File: "default", Field: fileName(flag)}
 		}
@@ -39,6 +43,11 @@ func (c *Config) check(ps *source.Problems) {
 	}
 	if !slices.Contains(themes.Names(), c.Theme) {
 		bad("theme", fmt.Sprintf("%q is no theme", c.Theme), oneOf(c.Theme, themes.Names()))
+	}
+	for _, h := range c.Hosts {
+		if _, _, err := net.SplitHostPort(h); err == nil || strings.ContainsAny(h, "/ ") || h == "" {
+			bad("hosts", fmt.Sprintf("%q is no name of a host", h), "give the name alone, without scheme and port")
+		}
 	}
 	if c.State == "" {
 		bad("state", "no folder is known", "give --state DIR, or set HOME")

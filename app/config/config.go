@@ -50,6 +50,7 @@ const (
 type given struct {
 	origin Origin
 	place  source.Problem
+	wrong  bool // it could not be read; that is told already
 }
 
 // Origin says where the setting with this flag came from.
@@ -117,7 +118,7 @@ func (l *Loader) Load() (*Config, error) {
 	var ps source.Problems
 	l.fs.VisitAll(func(f *pflag.Flag) {
 		if f.Changed {
-			l.c.given[f.Name] = given{CommandLine, source.Problem{File: "command line", Field: "--" + f.Name}}
+			l.c.given[f.Name] = given{origin: CommandLine, place: source.Problem{File: "command line", Field: "--" + f.Name}}
 		}
 	})
 	l.fromEnvironment(&ps)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,7 @@ func (l *Loader) fromVariable(name, value string, ps *source.Problems) {
 		place.Msg, place.Hint = "unknown setting", l.nearest(flag, envName)
 		*ps = append(*ps, place)
 	case l.c.Origin(flag) < Environment:
-		l.set(flag, value, given{Environment, place}, ps)
+		l.set(flag, value, given{origin: Environment, place: place}, ps)
 	}
 }
 
@@ -46,9 +47,6 @@ func (l *Loader) fromFile(ps *source.Problems) {
 	}
 	if path == "" {
 		path, named = defaultFile(l.env), false
-	}
-	if path == "" {
-		return
 	}
 	src, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) && !named {
@@ -87,7 +85,7 @@ func (l *Loader) fromDocument(path string, src []byte, ps *source.Problems) {
 			continue
 		}
 		if l.c.Origin(flag) < File {
-			l.set(flag, text, given{File, value.Problem("", "")}, ps)
+			l.set(flag, text, given{origin: File, place: value.Problem("", "")}, ps)
 		}
 	}
 }
@@ -107,20 +105,32 @@ func textOf(f *pflag.Flag, value source.Node) (text, problem string) {
 		return strings.Join(items, ","), ""
 	case value.IsList(), value.IsMapping():
 		return "", "found several values, want one"
-	case value.Text() == "" && !value.IsText():
+	case isNull(value):
 		return "", "found no value"
 	default:
 		return value.Text(), ""
 	}
 }
 
+func isNull(value source.Node) bool {
+	var v *json.RawMessage
+	return value.Decode(&v) == nil && v == nil
+}
+
+// wants says what values look like whose own errors speak of Go.
+var wants = map[string]string{"bool": "true or false", "duration": "a time such as 500ms or 2s"}
+
 // set gives a setting the value that was found at the place.
 func (l *Loader) set(flag, value string, g given, ps *source.Problems) {
-	l.c.given[flag] = g
 	if err := l.fs.Set(flag, value); err != nil {
+		g.wrong = true
 		g.place.Msg = plain(err)
+		if want := wants[l.fs.Lookup(flag).Value.Type()]; want != "" {
+			g.place.Msg = fmt.Sprintf("%q is not %s", value, want)
+		}
 		*ps = append(*ps, g.place)
 	}
+	l.c.given[flag] = g
 }
 
 func envName(flag string) string { return "M1_" + strings.ToUpper(fileName(flag)) }

@@ -20,7 +20,6 @@ import (
 	"m1/collector"
 	"m1/collector/snapshot"
 	"m1/engine"
-	"m1/engine/bearer"
 	"m1/engine/ledger/sqlite"
 )
 
@@ -61,53 +60,55 @@ type Daemon struct {
 // Open makes everything that can fail: the state folder, the ledger, the engine
 // and the listener. Nothing runs yet. What it opened is released by Run, or by
 // Close if Run is never called.
-func Open(o Options) (d *Daemon, err error) {
-	d = &Daemon{o: o, state: o.Config.State}
-	defer func() {
-		if err != nil {
-			d.Close()
-		}
-	}()
-	if err := d.openState(); err != nil {
-		return nil, err
-	}
-	if d.store, err = sqlite.Open(sqlite.Options{Path: filepath.Join(d.state, LedgerFile), Logger: o.Logger.With("part", "ledger")}); err != nil {
-		return nil, err
-	}
-	results, err := cache.New(cache.Options{MaxBytes: int64(o.Config.CacheSize)})
-	if err != nil {
-		return nil, err
-	}
-	d.engine, err = engine.New(engine.Options{Tools: o.Rules.Tools, Policy: o.Rules.Policy, Ledger: d.store, Cache: results, Logger: o.Logger.With("part", "engine")})
-	if err != nil {
-		return nil, err
-	}
-	d.collector = collector.New(d.engine, collector.Options{Version: o.Version, Describe: d.describe})
-	if o.Serve {
-		if err := d.openAPI(); err != nil {
-			return nil, err
-		}
+func Open(o Options) (*Daemon, error) {
+	d := &Daemon{o: o}
+	if err := d.open(); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-func (d *Daemon) openState() error {
-	if d.o.Temporary {
+func (d *Daemon) open() (err error) {
+	o := d.o
+	if d.state, err = openState(o); err != nil {
+		return err
+	}
+	if d.store, err = sqlite.Open(sqlite.Options{Path: filepath.Join(d.state, LedgerFile), Logger: o.Logger.With("part", "ledger")}); err != nil {
+		return err
+	}
+	results, err := cache.New(cache.Options{MaxBytes: int64(o.Config.CacheSize)})
+	if err != nil {
+		return err
+	}
+	d.engine, err = engine.New(engine.Options{Tools: o.Rules.Tools, Policy: o.Rules.Policy, Ledger: d.store, Cache: results, Logger: o.Logger.With("part", "engine")})
+	if err != nil {
+		return err
+	}
+	d.collector = collector.New(d.engine, collector.Options{Version: o.Version, Describe: d.describe})
+	if o.Serve {
+		return d.openAPI()
+	}
+	return nil
+}
+
+// openState returns the folder of the records, which is there and can be written.
+func openState(o Options) (string, error) {
+	if o.Temporary {
 		dir, err := os.MkdirTemp("", "m1-")
 		if err != nil {
-			return fmt.Errorf("no temporary folder for the records: %w; give --state DIR", err)
+			return "", fmt.Errorf("no temporary folder for the records can be made: %w; give --state DIR", err)
 		}
-		d.state = dir
-		return nil
+		return dir, nil
 	}
-	if err := os.MkdirAll(d.state, 0o700); err != nil {
-		return fmt.Errorf("state folder %s cannot be made: %w; give another with --state DIR", d.state, plain(err))
+	dir := o.Config.State
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("the state folder %s cannot be made: %w; give another with --state DIR", dir, plain(err))
 	}
-	probe, err := os.CreateTemp(d.state, ".probe-")
+	probe, err := os.CreateTemp(dir, ".probe-")
 	if err != nil {
-		return fmt.Errorf("state folder %s cannot be written: %w; make it writable or give another with --state DIR", d.state, plain(err))
+		return "", fmt.Errorf("the state folder %s cannot be written: %w; make it writable or give another with --state DIR", dir, plain(err))
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return dir, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // plain is a system error without the path that the sentence around it names.
@@ -216,16 +217,4 @@ func (d *Daemon) Close() error {
 		errs = append(errs, os.RemoveAll(d.state))
 	}
 	return errors.Join(errs...)
-}
-
-func (d *Daemon) openTokens() (auth func(string) (string, bool), err error) {
-	tokens, first, err := bearer.Open(d.state)
-	if err != nil {
-		return nil, err
-	}
-	d.token = first
-	return func(token string) (string, bool) {
-		id, ok := tokens.Check(token)
-		return id.Name, ok
-	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -11,17 +12,19 @@ import (
 
 	"m1/collector"
 	"m1/collector/dashboard"
+	"m1/engine/bearer"
 	"m1/engine/gateway/api"
 	"m1/engine/gateway/guard"
 	"m1/engine/meter"
 	"m1/engine/pricing"
 )
 
-// Bounds of one connection. Streams of events set a deadline per write instead
-// of the server's.
+// Bounds of one connection. Streams of events move writeTime forward with each
+// write.
 const (
 	headerTime = 5 * time.Second
 	readTime   = 15 * time.Second
+	writeTime  = time.Minute
 	idleTime   = 2 * time.Minute
 	maxHeader  = 16 << 10
 	stopTime   = 10 * time.Second // for requests under way when M1 stops
@@ -41,13 +44,13 @@ type pictures struct {
 
 func (p pictures) Meter() *meter.Meter { return p.meter }
 
-func (d *Daemon) openAPI() error {
-	c := d.o.Config
-	auth, err := d.openTokens()
-	if err != nil {
+// openAPI makes the token last: it can be shown only once, so nothing that a user
+// can get wrong may fail after it.
+func (d *Daemon) openAPI() (err error) {
+	c, log := d.o.Config, d.o.Logger.With("part", "api")
+	if d.listener, err = listen(c.Listen); err != nil {
 		return err
 	}
-	log := d.o.Logger.With("part", "api")
 	agents, err := api.Agents(api.Options{Decider: d.engine, Tools: d.listTools, ParseUsage: pricing.ParseUsage, Log: log})
 	if err != nil {
 		return err
@@ -56,20 +59,45 @@ func (d *Daemon) openAPI() error {
 	if err != nil {
 		return err
 	}
-	handler, err := guard.New(guard.Options{Auth: auth, NoAuth: c.NoAuth, Hosts: c.Hosts, Log: log}, agents, pages.Routes())
+	doors := guard.Options{NoAuth: c.NoAuth, Hosts: c.Hosts, Log: log}
+	if !c.NoAuth {
+		if doors.Auth, err = d.openTokens(); err != nil {
+			return err
+		}
+	}
+	handler, err := guard.New(doors, agents, pages.Routes())
 	if err != nil {
 		return err
 	}
-	if d.listener, err = net.Listen("tcp", c.Listen); err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("address %s is in use; if that is M1, watch it with m1 --attach http://%s, else choose another with --listen", c.Listen, c.Listen)
-		}
-		return fmt.Errorf("address %s cannot be opened: %w; choose another with --listen", c.Listen, err)
-	}
 	d.api = &server{pages: pages, http: &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), // else it writes over the screen
 	}}
 	return nil
+}
+
+func listen(address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("the address %s is in use; if that is M1, watch it with m1 --attach http://%s, else choose another with --listen", address, address)
+	case err != nil:
+		return nil, fmt.Errorf("the address %s cannot be opened: %w; choose another with --listen", address, err)
+	}
+	return l, nil
+}
+
+// openTokens returns what guard.Options.Auth must be, and keeps the first token.
+func (d *Daemon) openTokens() (func(string) (string, bool), error) {
+	tokens, first, err := bearer.Open(d.state)
+	if err != nil {
+		return nil, err
+	}
+	d.token = first
+	return func(token string) (string, bool) {
+		id, ok := tokens.Check(token)
+		return id.Name, ok
+	}, nil
 }
 
 func (d *Daemon) listTools() []api.Tool {

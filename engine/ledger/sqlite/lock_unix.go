@@ -56,7 +56,11 @@ func holder(path string) string {
 	return fmt.Sprintf(" (pid %d)", pid)
 }
 
-func (l *fileLock) release() error { return l.f.Close() }
+// release unlocks before it closes: a process that this one is just starting
+// still shares the open file until it executes its own program.
+func (l *fileLock) release() error {
+	return errors.Join(syscall.Flock(int(l.f.Fd()), syscall.LOCK_UN), l.f.Close())
+}
 
 // syncFolder makes a new name in dir survive a power cut.
 func syncFolder(dir string) error {

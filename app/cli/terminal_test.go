@@ -1,0 +1,211 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheDemoInATerminal(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	c := openConsole(t, home, "demo", "--speed", "5", "--refresh", "100ms")
+	c.sees("DEMO", "[1 Overview]", "LIVE 1m", "Needs you", "Latency", "Cost")
+	raw, err := term.GetState(c.pts.Fd())
+	require.NoError(t, err)
+	require.NotEqual(t, c.before, raw, "while it runs the terminal is raw; else the test of leaving shows nothing")
+
+	c.types("2")
+	c.sees("[2 Calls]", "DEMO")
+	c.types("/tool:nothing-is-called-so\r")
+	c.sees("tool:nothing-is-called-so", "0 of")
+	c.types("/")
+	c.sees("Enter keep")
+	c.types("\x1b")
+	c.loses("Enter keep") // else the next key and the escape are one
+	c.types("7")
+	c.sees("[7 Runs]", "active")
+	c.types("?")
+	c.sees("freeze the picture")
+	c.types("\x1b")
+	c.loses("freeze the picture")
+	c.types("f")
+	c.sees("FROZEN", "HELD")
+	c.types("f")
+	c.sees("LIVE")
+	before := c.vt.Render()
+	c.types("t")
+	require.Eventually(t, func() bool { return c.vt.Render() != before }, patience, 10*time.Millisecond)
+
+	c.types("1")
+	c.resize(80, 24)
+	c.sees("[1 Overview]", "DEMO")
+	c.resize(30, 8)
+	c.sees("Needs ", ", has 30x8.", "DEMO")
+	c.resize(200, 60)
+	c.sees("[1 Overview]", "Latency")
+	c.types("q")
+	c.leaves("answered from the cache, 0 of those wrong")
+	left, err := os.ReadDir(home)
+	require.NoError(t, err)
+	require.Empty(t, left, "neither records nor logs are left behind")
+}
+
+func TestEveryWayOutOfTheScreenLeavesTheTerminalAsBefore(t *testing.T) {
+	t.Parallel()
+	ways := map[string]func(*console){
+		"q":       func(c *console) { c.types("q") },
+		"ctrl+c":  func(c *console) { c.types("\x03") },
+		"SIGINT":  func(c *console) { require.NoError(t, c.cmd.Process.Signal(syscall.SIGINT)) },
+		"SIGTERM": func(c *console) { require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM)) },
+		"SIGHUP":  func(c *console) { require.NoError(t, c.cmd.Process.Signal(syscall.SIGHUP)) },
+	}
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := openConsole(t, t.TempDir(), "demo")
+			c.t = t
+			c.sees("DEMO", "[1 Overview]")
+			way(c)
+			c.leaves("answered from the cache")
+		})
+	}
+}
+
+const twoRuns = `{"ts":null,"run":"r1","agent":"support","seq":0,"type":"run_start","task":"ship order 7"}
+{"ts":null,"run":"r1","agent":"support","seq":1,"type":"tool_call","tool":"get_order","args":{"order_id":"7"},"result":"paid"}
+{"ts":null,"run":"r1","agent":"support","seq":2,"type":"tool_call","tool":"get_order","args":{"order_id":"7"},"result":"paid"}
+{"ts":null,"run":"r1","agent":"support","seq":3,"type":"run_end","outcome":"solved"}
+`
+
+const shop = "version: 1\ntools:\n  get_order: { scope: read, cacheable: true, reads: [orders] }\n"
+
+func TestAReplayInATerminalStaysOpenAndReportsAfterwards(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(home, "trace.jsonl"), []byte(twoRuns), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "tools.yaml"), []byte(shop), 0o600))
+	c := openConsole(t, home, "replay", "trace.jsonl", "--tools", "tools.yaml", "--json", "report.json")
+	c.sees("REPLAY", "OBSERVE", "100%", "ended", "get_order")
+	c.types("7")
+	c.sees("[7 Runs]", "1 completed")
+	c.types("q")
+	c.leaves("replayed   trace.jsonl (trace): 4 events, 1 runs in")
+	report, err := os.ReadFile(filepath.Join(home, "report.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(report), `"complete": true`)
+}
+
+func TestAReplayThatFailsInATerminalSaysSoBelowTheScreen(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(home, "trace.jsonl"), []byte(twoRuns+"no json\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "tools.yaml"), []byte(shop), 0o600))
+	c := openConsole(t, home, "replay", "trace.jsonl", "--tools", "tools.yaml")
+	select {
+	case <-c.ended:
+	case <-time.After(patience):
+		require.Fail(t, "m1 did not end")
+	}
+	require.Equal(t, 2, c.cmd.ProcessState.ExitCode())
+	require.Contains(t, c.stderr.String(), "m1: trace.jsonl:5: not JSON")
+	after, err := term.GetState(c.pts.Fd())
+	require.NoError(t, err)
+	require.Equal(t, c.before, after)
+}
+
+// The engine with its screen shows where its API is before the screen opens and
+// after it was left, and the token with it.
+func TestTheFirstTokenCanBeReadAfterTheScreenWasLeft(t *testing.T) {
+	t.Parallel()
+	c := openConsole(t, t.TempDir(), "--listen", "127.0.0.1:0")
+	c.sees("[1 Overview]", "No calls yet.")
+	c.types("q")
+	c.leaves("first token (role admin), shown this once and kept as a digest:")
+	require.Regexp(t, `(?m)^m1_\S{43}`, c.screen())
+}
+
+func TestAnAttachedScreenShowsTheEngineAndLivesThroughItsRestart(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(home, "tools.yaml"), []byte(shop), 0o600))
+	address := freeAddress(t)
+	stop := startEngine(t, home, address)
+	propose(t, address, 3)
+
+	c := openConsole(t, t.TempDir(), "--attach", "http://"+address, "--refresh", "100ms")
+	c.sees("ATTACHED", "HEALTHY", "get_order", "Attached to http://"+address)
+	c.types("7")
+	c.sees("[7 Runs]", "1 active", "1 in all")
+
+	stop()
+	c.sees("No new data for", "M1 cannot be reached at http://"+address)
+	startEngine(t, home, address)
+	propose(t, address, 1)
+	c.loses("No new data for")
+	c.types("2")
+	c.sees("[2 Calls]", "get_order")
+	c.types("q")
+	c.leaves("")
+}
+
+// freeAddress is one that was free a moment ago, so that an engine can be
+// started on it twice.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// startEngine runs m1 --engine-only on address until the test ends or stop is called.
+func startEngine(t *testing.T, home, address string) (stop func()) {
+	t.Helper()
+	cmd := exec.Command("m1", "--engine-only", "--no-auth", "--listen", address, "--tools", "tools.yaml", "--state", filepath.Join(home, "records"))
+	cmd.Dir, cmd.Env = home, []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), raceExit}
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			require.NoError(t, cmd.Wait(), "%s", &out)
+		}
+	}
+	t.Cleanup(stop)
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	}, patience, 20*time.Millisecond)
+	return stop
+}
+
+// propose proposes n reads of one run to the engine at address.
+func propose(t *testing.T, address string, n int) {
+	t.Helper()
+	for i := range n {
+		body := fmt.Sprintf(`{"agent":{"id":"support"},"run_id":"r1","tool_name":"get_order","tool_input":{"order_id":%d}}`, i)
+		resp, err := http.Post("http://"+address+"/v1/tool_calls", "application/json", strings.NewReader(body))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+	}
+}
