@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"m1/app/config"
 	"m1/engine/source"
+	"m1/views"
 )
 
 // Version of this program.
@@ -54,14 +56,24 @@ func Main(ctx context.Context, e Env) int {
 		if len(many) > 1 {
 			count = fmt.Sprintf("%d problems", len(many))
 		}
-		fmt.Fprintf(e.Stderr, "m1: %s, nothing was started:\n%s\n", count, many)
+		fmt.Fprintln(e.Stderr, safe(fmt.Sprintf("m1: %s, nothing was started:\n%s", count, many)))
 		return exitInput
 	}
-	fmt.Fprintf(e.Stderr, "m1: %v\n", err)
+	fmt.Fprintln(e.Stderr, safe(fmt.Sprintf("m1: %v", err)))
 	if errors.Is(err, errCheck) {
 		return exitCheck
 	}
 	return exitInput
+}
+
+// safe is text for a terminal that may quote what came from outside, such as a
+// recording, a file name or another server: what would act is shown instead.
+func safe(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = views.MakeSafe(l).String()
+	}
+	return strings.Join(lines, "\n")
 }
 
 // program is what the commands share.
@@ -73,6 +85,8 @@ type program struct {
 func newRoot(e Env) *cobra.Command {
 	p := &program{env: e, loader: config.NewLoader(e.Vars)}
 	root := p.run()
+	root.Version = Version
+	root.SetVersionTemplate("m1 {{.Version}}\n")
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.PersistentFlags().AddFlagSet(p.loader.Flags())
 	root.AddCommand(p.replay(), p.demo(), p.snapshot(), p.tools(), p.config(), p.version())

@@ -9,6 +9,7 @@ import (
 	"m1/app/daemon"
 	"m1/engine/policy"
 	"m1/engine/source"
+	"m1/engine/tool"
 )
 
 func (p *program) config() *cobra.Command {
@@ -32,17 +33,23 @@ exit code 2, or says that all is well.`,
 			if err != nil {
 				return err
 			}
+			tools := tool.Merge(r.Tools, r.Policy.Tools())
 			if _, builtin := policy.Builtin(r.Policy.Name()); !builtin { // its author knew no tools
-				for _, w := range r.Policy.Unlisted(r.Tools) {
-					fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
+				for _, w := range r.Policy.Unlisted(tools) {
+					fmt.Fprintln(cmd.ErrOrStderr(), safe("warning: "+w.String()))
+				}
+				for _, name := range r.Policy.Tools().Names() {
+					if _, both := r.Tools.Lookup(name); both {
+						fmt.Fprintln(cmd.ErrOrStderr(), safe("warning: "+name+" is in the catalogue and in the policy; the policy's entry counts"))
+					}
 				}
 			}
 			from := c.File
 			if from == "" {
 				from = "no file"
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "ok: settings (%s), %d tools, policy %s with %d rules (%.19s)\n",
-				from, r.Tools.Len(), r.Policy.Name(), r.Policy.Rules(), r.Policy.Version())
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "ok: settings (%s), tools %d, policy %s, rules %d (%.19s)\n",
+				from, tools.Len(), r.Policy.Name(), r.Policy.Rules(), r.Policy.Version())
 			return err
 		},
 	})

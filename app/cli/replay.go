@@ -79,11 +79,10 @@ func (p *program) runReplay(ctx context.Context, path string, f replayFlags) (er
 	if err != nil {
 		return err
 	}
-	reader, err := trace.Open(path, trace.Options{Format: trace.Format(f.format), SkipBad: f.skipBad, Stdin: p.env.Stdin})
+	reader, err := openTrace(ctx, path, trace.Options{Format: trace.Format(f.format), SkipBad: f.skipBad, Stdin: p.env.Stdin})
 	if err != nil {
-		return err
+		return withSkipBad(err)
 	}
-	defer func() { _ = reader.Close() }() // it was only read
 	rules, err := replayRules(c, path, reader.Format())
 	if err != nil {
 		return err
@@ -117,13 +116,19 @@ func (p *program) runReplay(ctx context.Context, path string, f replayFlags) (er
 		err = r.daemon.Run(ctx, r.drive, r.showProgress)
 	}
 	if err != nil {
-		return err
+		return withSkipBad(err)
+	}
+	problems := []*trace.LineError(nil)
+	if ctx.Err() == nil || r.report.Complete {
+		// After a stop the source may still be read: it is left to the process's end.
+		problems = reader.Problems()
+		_ = reader.Close() // it was only read
 	}
 	if err := out.write(r.report); err != nil {
 		return err
 	}
 	if f.json != "-" {
-		printReport(human, r.report, reader.Problems())
+		printReport(human, r.report, problems)
 	}
 	switch {
 	case r.report.Cache.Tagged.Stale > 0: // a promise that is broken
@@ -132,6 +137,33 @@ func (p *program) runReplay(ctx context.Context, path string, f replayFlags) (er
 		return errors.New("stopped before the end of the recording; the report covers what was replayed")
 	}
 	return nil
+}
+
+// openTrace is trace.Open until ctx ends: a pipe may never send its first line.
+func openTrace(ctx context.Context, path string, o trace.Options) (*trace.Reader, error) {
+	type opened struct {
+		reader *trace.Reader
+		err    error
+	}
+	done := make(chan opened, 1) // room for the answer that nobody waits for any more
+	go func() {
+		r, err := trace.Open(path, o)
+		done <- opened{r, err}
+	}()
+	select {
+	case o := <-done:
+		return o.reader, o.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("stopped before anything could be read from %s", path)
+	}
+}
+
+// withSkipBad names the way past a line that cannot be read.
+func withSkipBad(err error) error {
+	if _, ok := errors.AsType[*trace.LineError](err); ok {
+		return fmt.Errorf("%w; --skip-bad counts such lines and goes on", err)
+	}
+	return err
 }
 
 // replayRules are what the user asks for, else observing, and for transcripts the

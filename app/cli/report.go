@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"m1/engine/gateway/replay"
@@ -60,7 +61,10 @@ func (f *reportFile) close() error {
 
 func printReport(w io.Writer, r replay.Report, problems []*trace.LineError) {
 	line := func(name, format string, a ...any) {
-		fmt.Fprintf(w, "%-10s "+format+"\n", append([]any{name}, a...)...)
+		fmt.Fprintln(w, safe(fmt.Sprintf("%-10s "+format, append([]any{name}, a...)...)))
+	}
+	if !r.Complete {
+		line("stopped", "before the end of the recording: the figures cover what was replayed")
 	}
 	line("replayed", "%s (%s): %d events, %d runs in %s", r.File, r.Format, r.Events, r.Runs, time.Duration(r.ElapsedMS)*time.Millisecond)
 	line("calls", "%d of %d tools (%d read, %d write, %d execute), %d failed, %.0f calls/s", r.ToolCalls, r.Tools, r.ReadCalls, r.WriteCalls, r.ExecuteCalls, r.Errors, r.CallsPerS)
@@ -68,12 +72,19 @@ func printReport(w io.Writer, r replay.Report, problems []*trace.LineError) {
 	line("decisions", "%.1f%% from the cache; check p50 %.1fµs p99 %.1fµs", 100*r.Decisions.CacheHitRate, r.Latency.Policy.P50US, r.Latency.Policy.P99US)
 	line("results", "%d of %d cacheable reads from the cache (an ideal cache: %d), %d wrong", r.Cache.Tagged.Hits, r.Cacheable, r.Cache.Ideal.Hits, r.Cache.Tagged.Stale)
 	line("loops", "longest streak of one call %d; %d calls repeated in their run (%.1f%%)", r.Loops.LongestStreak, r.Repeats.InRun, 100*r.Repeats.InRunRate)
-	line("cost", "$%s for %d model calls; recorded $%.4f; without a price %d calls, %d tokens %v", r.Cost.PricedUSD, r.LLMCalls, r.Cost.RecordedUSD, r.Cost.UnpricedCalls, r.Cost.UnpricedTokens, r.Cost.UnpricedModels)
+	cost := fmt.Sprintf("$%s for %d model calls", r.Cost.PricedUSD, r.LLMCalls)
+	if r.Cost.RecordedUSD > 0 {
+		cost += fmt.Sprintf("; the source recorded $%.4f", r.Cost.RecordedUSD)
+	}
+	if r.Cost.UnpricedCalls > 0 {
+		cost += fmt.Sprintf("; without a price: %d calls, %d tokens of %s", r.Cost.UnpricedCalls, r.Cost.UnpricedTokens, strings.Join(r.Cost.UnpricedModels, ", "))
+	}
+	line("cost", "%s", cost)
 	line("ledger", "durable write p50 %.0fµs p99 %.0fµs", r.Latency.Ledger.P50US, r.Latency.Ledger.P99US)
 	if r.Skipped > 0 {
 		line("skipped", "%d lines that could not be read; the first:", r.Skipped)
 		for _, p := range problems {
-			fmt.Fprintf(w, "           %v\n", p)
+			line("", "%v", p)
 		}
 	}
 }

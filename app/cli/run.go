@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/charmbracelet/x/term"
@@ -146,6 +147,9 @@ func (p *program) screen(c *config.Config, feed app.Feed) func(context.Context) 
 // interactive says whether a person can see and answer a screen here.
 func (p *program) interactive() bool {
 	in, out := file(p.env.Stdin), file(p.env.Stdout)
+	if slices.Contains(p.env.Vars, "TERM=dumb") { // a terminal that can place no cursor
+		return false
+	}
 	return in != nil && out != nil && term.IsTerminal(in.Fd()) && term.IsTerminal(out.Fd())
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -163,8 +164,9 @@ func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) 
 
 	var parts, way errgroup.Group
 	start := func(g *errgroup.Group, ctx context.Context, f func(context.Context) error) {
-		g.Go(func() error {
+		g.Go(func() (err error) {
 			defer stopFront() // the first to return stops all
+			defer d.contain(&err)
 			return f(ctx)
 		})
 	}
@@ -182,6 +184,15 @@ func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) 
 	err := way.Wait()
 	stopBack()
 	return errors.Join(err, parts.Wait(), d.Close())
+}
+
+// contain turns a panic of a part into its error: the screen must be left and
+// the ledger closed before the process ends.
+func (d *Daemon) contain(err *error) {
+	if p := recover(); p != nil {
+		d.o.Logger.Error("a part of M1 panicked", "panic", p, "stack", string(debug.Stack()))
+		*err = fmt.Errorf("a defect in M1: %v; the log has the details, please report it", p)
+	}
 }
 
 // checkpoint moves what the ledger has committed from its log into its file, so

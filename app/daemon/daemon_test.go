@@ -190,3 +190,19 @@ func TestAFolderThatCannotHoldRecordsIsNamed(t *testing.T) {
 }
 
 const patience = 20 * time.Second
+
+// A part that panicked took the process down at once: the screen stayed raw and
+// the ledger open.
+func TestAPanicStopsAllInOrderAndComesBackAsAnError(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	d := open(t, options(t, state))
+	left := make(chan struct{})
+	err := d.Run(t.Context(),
+		func(context.Context) error { panic("kaputt") },
+		func(ctx context.Context) error { <-ctx.Done(); close(left); return nil })
+	require.ErrorContains(t, err, "a defect in M1: kaputt")
+	<-left
+	all := records(t, state)
+	require.Equal(t, event.EngineStopped, all[len(all)-1].Kind)
+}

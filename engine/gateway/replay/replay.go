@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"path"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -50,7 +51,7 @@ func Drive(ctx context.Context, d gateway.Decider, events iter.Seq2[trace.Event,
 		o.MaxGap = 5 * time.Second
 	}
 	dr := driver{d: d, tally: newTally(), pace: pace{o: o}}
-	for ev, err := range events {
+	for ev, err := range untilDone(ctx, events) {
 		if err != nil {
 			return dr.tally, err
 		}
@@ -66,6 +67,42 @@ func Drive(ctx context.Context, d gateway.Decider, events iter.Seq2[trace.Event,
 		}
 	}
 	return dr.tally, nil
+}
+
+// untilDone yields events until ctx ends, also while their source blocks, as a
+// pipe does that nobody writes to. The goroutine that reads then stays behind
+// until the source answers: nothing can call a blocked read back.
+func untilDone(ctx context.Context, events iter.Seq2[trace.Event, error]) iter.Seq2[trace.Event, error] {
+	type item struct {
+		ev  trace.Event
+		err error
+	}
+	return func(yield func(trace.Event, error) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		items := make(chan item, 64) // read ahead; when it is full the reader waits
+		go func() {                  // ends with the events, or at its next one once stop is called
+			defer close(items)
+			for ev, err := range events {
+				select {
+				case items <- item{ev, err}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		for {
+			select {
+			case <-ctx.Done():
+				yield(trace.Event{}, ctx.Err())
+				return
+			case it, ok := <-items:
+				if !ok || !yield(it.ev, it.err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // pace waits between events as long as the recording says.
@@ -105,7 +142,7 @@ func (dr *driver) event(ctx context.Context, ev trace.Event) error {
 	switch ev.Type {
 	case trace.RunStart:
 		dr.tally.Runs++
-		return dr.d.StartRun(ctx, call.Run{ID: ev.Run, Agent: ev.Agent, Goal: ev.Task, Model: ev.Model})
+		return dr.d.StartRun(ctx, call.Run{ID: ev.Run, Agent: ev.Agent, Goal: goal(ev), Model: ev.Model})
 	case trace.ToolCall:
 		return dr.toolCall(ctx, ev)
 	case trace.LLMUsage:
@@ -145,6 +182,14 @@ func (dr *driver) toolCall(ctx context.Context, ev trace.Event) error {
 	return dr.d.Report(ctx, r)
 }
 
+// goal is the task, or the folder that the agent worked in.
+func goal(ev trace.Event) string {
+	if ev.Task != "" || ev.Cwd == "" {
+		return ev.Task
+	}
+	return path.Base(strings.ReplaceAll(ev.Cwd, `\`, "/"))
+}
+
 // resultOf is the recorded result as JSON, nil if none was recorded.
 func resultOf(ev trace.Event) (json.RawMessage, error) {
 	if ev.Result == nil {
@@ -166,13 +211,16 @@ func errorType(ev trace.Event) string {
 	return "tool_error"
 }
 
+// longest is the longest duration that is believed: no tool runs for a month.
+const longest = 30 * 24 * time.Hour
+
 // duration is what the tool itself reported, else the time until its result.
 func duration(ev trace.Event) time.Duration {
 	if ev.DurationMS != nil {
-		return time.Duration(*ev.DurationMS * float64(time.Millisecond))
+		return time.Duration(min(max(*ev.DurationMS, 0), float64(longest/time.Millisecond)) * float64(time.Millisecond))
 	}
 	if ev.HasTime && ev.End.After(ev.At) {
-		return ev.End.Sub(ev.At)
+		return min(ev.End.Sub(ev.At), longest)
 	}
 	return 0
 }

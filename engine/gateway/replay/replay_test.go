@@ -183,3 +183,30 @@ func TestABrokenRecordingStopsWithWhatWasDone(t *testing.T) {
 	require.ErrorIs(t, err, bad)
 	require.Equal(t, 1, tally.ToolCalls)
 }
+
+// A pipe that nobody writes to held M1 for ever, deaf to every signal.
+func TestAReplayStopsWhileItsSourceBlocks(t *testing.T) {
+	t.Parallel()
+	block := make(chan struct{})
+	t.Cleanup(func() { close(block) })
+	ctx, stop := context.WithCancel(t.Context())
+	seq := func(yield func(trace.Event, error) bool) {
+		if yield(toolCall("1", false), nil) {
+			stop()
+			<-block
+		}
+	}
+	_, err := replay.Drive(ctx, &scripted{answers: []call.Decision{{}}}, seq, replay.Options{}, new(replay.Progress))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// A recording may claim any duration; 1e300 ms wrapped to a negative one.
+func TestAnAbsurdDurationIsBounded(t *testing.T) {
+	t.Parallel()
+	s := &scripted{answers: []call.Decision{allow(call.CacheBypass, "")}}
+	ev, absurd := toolCall("a", false), 1e300
+	ev.DurationMS = &absurd
+	_, err := replay.Drive(t.Context(), s, events(ev), replay.Options{}, new(replay.Progress))
+	require.NoError(t, err)
+	require.Equal(t, 30*24*time.Hour, s.reports[0].Duration)
+}

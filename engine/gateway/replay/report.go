@@ -131,6 +131,8 @@ type Meta struct {
 // counted this replay alone.
 func (t *Tally) Report(m *meter.Meter, about Meta) Report {
 	calls := float64(t.ToolCalls)
+	unpriced := slices.AppendSeq([]string{}, maps.Keys(t.models)) // never null
+	slices.Sort(unpriced)
 	return Report{
 		File: about.File, Format: about.Format, Events: about.Events, Skipped: about.Skipped, Complete: about.Complete,
 		Runs: t.Runs, ToolCalls: t.ToolCalls, LLMCalls: t.LLMCalls, Tools: t.Tools(),
@@ -151,7 +153,7 @@ func (t *Tally) Report(m *meter.Meter, about Meta) Report {
 		},
 		Cost: Cost{
 			PricedUSD: json.Number(t.Priced.String()), PricedNanoUSD: t.Priced, RecordedUSD: t.Recorded,
-			UnpricedTokens: t.Unpriced, UnpricedCalls: t.UnpricedCalls, UnpricedModels: slices.Sorted(maps.Keys(t.models)),
+			UnpricedTokens: t.Unpriced, UnpricedCalls: t.UnpricedCalls, UnpricedModels: unpriced,
 			Compared: t.Compared, Equal: t.Equal, BelowRecorded: t.Below, PriceVersion: about.PriceVersion,
 		},
 		Latency: Latencies{
