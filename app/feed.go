@@ -102,7 +102,7 @@ func (m *model) settle() {
 	for _, t := range []table{m.calls, m.runs} {
 		// Who reads an open record is not told about the list under it.
 		if gone := t.settle(f); gone != "" && t == m.table() && m.mode() != inDetail {
-			m.say(gone)
+			m.remark(gone)
 		}
 	}
 	m.keepRecord(f)

@@ -30,9 +30,9 @@ func (m *model) showPanel(by int) {
 	next := views.NextPanel(m.state(), by)
 	switch {
 	case m.page != views.Overview:
-		m.say("the charts are on page 1")
+		m.remark("the charts are on page 1")
 	case next == m.panel:
-		m.say("all charts are shown")
+		m.remark("all charts are shown")
 	default:
 		m.panel = next
 	}
@@ -88,10 +88,10 @@ func (m *model) stepWindow(by int) tea.Cmd {
 	i := slices.Index(snapshot.Windows, m.window) + by
 	switch {
 	case i < 0:
-		m.say("this is the narrowest window")
+		m.remark("this is the narrowest window")
 		return nil
 	case i >= len(snapshot.Windows):
-		m.say("this is the widest window")
+		m.remark("this is the widest window")
 		return nil
 	}
 	return m.setWindow(snapshot.Windows[i])
@@ -117,7 +117,7 @@ func (m *model) setWindow(w time.Duration) tea.Cmd {
 
 func (m *model) nextTheme() tea.Cmd {
 	if m.profile == themes.None {
-		m.say("there are no colours here (NO_COLOR, or a terminal without)")
+		m.remark("there are no colours here (NO_COLOR, or a terminal without)")
 		return nil
 	}
 	m.dress(themes.Next(m.theme), m.profile)

@@ -122,7 +122,7 @@ func (m *model) explained() []views.Action {
 	for _, a := range m.actions {
 		if a.on(m.page) {
 			wayOut := a.id == "back" || a.id == "quit"
-			out = append(out, views.Action{Keys: a.keysShown(), Title: a.title + a.more, Group: a.group, Footer: wayOut})
+			out = append(out, views.Action{Keys: a.keysShown(), Title: a.title, More: a.more, Group: a.group, Footer: wayOut})
 		}
 	}
 	return out

@@ -111,6 +111,14 @@ func TestEveryKeyDoesItsActionInEveryState(t *testing.T) {
 		{"m turns the mouse off", []string{"m", "m"}, func(r *require.Assertions, s *screen) { r.Equal(tea.MouseModeNone, s.m.View().MouseMode) }},
 		{"an unknown key keeps the notice", []string{"m", "Z"}, func(r *require.Assertions, s *screen) { r.NotEmpty(s.frame().Notice) }},
 		{"the next key takes the notice away", []string{"m", "j"}, func(r *require.Assertions, s *screen) { r.Empty(s.frame().Notice) }},
+		{"what was done is no remark", []string{"t", "m"}, func(r *require.Assertions, s *screen) { r.False(s.frame().Remark) }},
+		{"a window that cannot be is a remark", []string{"-", "-", "-"}, func(r *require.Assertions, s *screen) { r.True(s.frame().Remark) }},
+		{"charts that are all shown are a remark", []string{"2", "l"}, func(r *require.Assertions, s *screen) { r.True(s.frame().Remark) }},
+		{"no row to open is a remark", []string{"/", "z", "z", "enter", "enter"}, func(r *require.Assertions, s *screen) {
+			r.Contains(s.frame().Notice, "no row")
+			r.True(s.frame().Remark)
+			r.Contains(app.Drawn(s.m), "· there is no row to open")
+		}},
 		{"Ctrl+Z suspends", []string{"ctrl+z"}, func(r *require.Assertions, s *screen) { r.IsType(tea.SuspendMsg{}, s.cmd()) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -184,7 +192,7 @@ func TestTheHelpShowsTheWholeTable(t *testing.T) {
 	}
 	have := map[string]bool{}
 	for _, a := range s.frame().Actions {
-		have[a.Title] = true
+		have[a.Title+a.More] = true
 	}
 	for _, k := range app.Keys() {
 		require.True(t, have[k.Title], k.ID)
@@ -212,6 +220,7 @@ func TestTheFooterHintsAtWhatWorksHereTheMostUsefulFirst(t *testing.T) {
 	s.press("esc", "?")
 	require.Len(t, hints(), 2)
 	require.Contains(t, hints(), "q Ctrl+C quit")
+	require.Contains(t, hints(), "Esc back", "the short title, also in the help")
 }
 
 func TestKeysDocumentIsTheTable(t *testing.T) {
@@ -227,7 +236,7 @@ func TestKeysDocumentIsTheTable(t *testing.T) {
 
 func keysMarkdown() string {
 	var b strings.Builder
-	b.WriteString("# Keys\n\nMade from the table of actions in app/actions.go by\n`go test ./app -run TestKeysDocument -update`. On the screen `?` shows the same.\n")
+	b.WriteString("# Keys\n\nMade from the table of actions in app/actions.go and the glossary in views/help.go by\n`go test ./app -run TestKeysDocument -update`. On the screen `?` shows the same.\n")
 	group := ""
 	for _, k := range app.Keys() {
 		if k.Group != group {
@@ -239,6 +248,12 @@ func keysMarkdown() string {
 			keys = append(keys, "`"+one+"`")
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", strings.Join(keys, " "), k.Title, where(k))
+	}
+	for _, c := range views.Glossary() {
+		fmt.Fprintf(&b, "\n## %s\n\n| %s | what it means |\n|---|---|\n", c.Title, strings.ToLower(c.Title))
+		for _, t := range c.Terms {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", t.Word, t.Means)
+		}
 	}
 	return b.String()
 }

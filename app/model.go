@@ -58,9 +58,10 @@ type model struct {
 
 // notice is the answer to a key. It goes with the next key, or after a while.
 type notice struct {
-	text  string
-	bad   bool
-	until time.Time
+	text   string
+	bad    bool
+	remark bool // tells why a key did nothing, or of what no key did
+	until  time.Time
 }
 
 const noticeTime = 8 * time.Second
@@ -146,7 +147,7 @@ func (m *model) state() views.Frame {
 		Frozen: m.frozen, FrozenAt: m.frozenAt, Refresh: m.refresh,
 		Calls: m.calls.List, Runs: m.runs.List, Detail: m.detail,
 		Help: m.help, HelpTop: m.helpTop,
-		Notice: m.notice.text, Bad: m.notice.bad,
+		Notice: m.notice.text, Bad: m.notice.bad, Remark: m.notice.remark,
 		Self: m.self,
 	}
 }
@@ -161,6 +162,11 @@ func (m *model) table() table {
 
 func (m *model) say(text string) {
 	m.notice = notice{text: text, until: m.now.Add(noticeTime)}
+}
+
+func (m *model) remark(text string) {
+	m.say(text)
+	m.notice.remark = true
 }
 
 func (m *model) complain(text string) {

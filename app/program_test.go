@@ -349,5 +349,8 @@ func TestSnapshotIsTheScreenAsPlainText(t *testing.T) {
 	for line := range strings.Lines(text) {
 		require.LessOrEqual(t, ansi.StringWidth(line), 121)
 	}
+	for _, word := range []string{"self ", "? help"} {
+		require.NotContains(t, text, word, "that means something only on a screen")
+	}
 	require.NotEmpty(t, app.Snapshot(nil, app.Still{Width: 80, Height: 24}))
 }

@@ -15,7 +15,7 @@ import (
 func (m *model) openRecord() tea.Cmd {
 	d, ok := m.table().open(m.state())
 	if !ok {
-		m.say("there is no row to open")
+		m.remark("there is no row to open")
 		return nil
 	}
 	m.detail = d
@@ -56,7 +56,7 @@ func (m *model) record() (id string, record any, ok bool) {
 func (m *model) copyID() tea.Cmd {
 	id, _, ok := m.record()
 	if !ok {
-		m.say("there is no row to copy")
+		m.remark("there is no row to copy")
 		return nil
 	}
 	return m.clip(id, id)
@@ -65,7 +65,7 @@ func (m *model) copyID() tea.Cmd {
 func (m *model) copyRecord() tea.Cmd {
 	id, record, ok := m.record()
 	if !ok {
-		m.say("there is no row to copy")
+		m.remark("there is no row to copy")
 		return nil
 	}
 	text, err := json.MarshalIndent(record, "", "  ")

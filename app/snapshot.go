@@ -36,7 +36,7 @@ func Snapshot(d *snapshot.Dashboard, s Still) string {
 	}
 	screen := views.Screen(views.Frame{
 		Snap: d, Now: s.Now, Width: s.Width, Height: s.Height,
-		Page: s.Page, Window: s.Window, Refresh: time.Second,
+		Page: s.Page, Window: s.Window, Refresh: time.Second, Still: true,
 	})
 	var b strings.Builder
 	for line := range strings.Lines(screen) {

@@ -9,13 +9,18 @@ import (
 // span is a piece of one meaning inside a line. Exactly one of the two texts is
 // set; safe is what somebody else wrote.
 type span struct {
-	token themes.Token
-	lit   lit
-	safe  Safe
+	token   themes.Token
+	lit     lit
+	safe    Safe
+	further bool // begins a part of a headline that may be left out
 }
 
 func own(k themes.Token, s lit) span     { return span{token: k, lit: s} }
 func theirs(k themes.Token, s Safe) span { return span{token: k, safe: s} }
+
+// further is own text that begins a part of a headline: where room is short, it
+// is left out together with what follows.
+func further(k themes.Token, s lit) span { return span{token: k, lit: s, further: true} }
 
 func (s span) width() int {
 	if s.lit != "" {
@@ -30,6 +35,17 @@ func width(spans []span) int {
 		n += s.width()
 	}
 	return n
+}
+
+// fitParts leaves out whole parts from the end until the rest fits into n cells:
+// half a figure is worse than none. The first part always stays.
+func fitParts(line []span, n int) []span {
+	for i := len(line) - 1; i > 0 && width(line) > n; i-- {
+		if line[i].further {
+			line = line[:i]
+		}
+	}
+	return line
 }
 
 // spans draws pieces one after another and returns the column after them.
@@ -69,7 +85,7 @@ func (a area) box(title lit, head ...span) area {
 	if len(head) > 0 && x+4 < top.w {
 		top.set(x, 0, themes.Border, '─')
 		top.set(x+1, 0, themes.Text, ' ')
-		x = top.spans(x+2, 0, head)
+		x = top.spans(x+2, 0, fitParts(head, top.w-x-3))
 		top.set(x, 0, themes.Text, ' ')
 	}
 	return a.sub(2, 1, a.w-4, a.h-2)

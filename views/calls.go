@@ -21,7 +21,9 @@ var callColumns = []column[*snapshot.Call]{
 		return themes.Muted, clock(c.At.In(f.Now.Location())), Safe{}
 	}},
 	{name: "agent", least: 9, most: 20, order: byText(agentOf), cell: word1(themes.Text, agentOf)},
-	{name: "run", least: 12, most: 20, rank: 6, order: byText(runOf), cell: word1(themes.Muted, runOf)},
+	{name: "run", least: 12, most: 20, rank: 6, tail: true, order: byText(runOf), cell: func(_ *Frame, c *snapshot.Call) (themes.Token, lit, Safe) {
+		return themes.Muted, "", cellTail(runOf(c))
+	}},
 	{name: "tool", least: 12, most: 26, order: byText(toolOf), cell: word1(themes.Title, toolOf)},
 	{
 		name: "decision", least: 8, most: 12, order: byNumber(func(c *snapshot.Call) int { return 4*int(call.Allow-c.Effect) + int(call.Allow-c.Would) }),
@@ -35,7 +37,7 @@ var callColumns = []column[*snapshot.Call]{
 	{name: "took", least: 7, rank: 1, right: true, order: byNumber(func(c *snapshot.Call) float64 { return c.ToolMS }), cell: func(_ *Frame, c *snapshot.Call) (themes.Token, lit, Safe) {
 		return themes.Text, measured(c.ToolMS * 1e3), Safe{}
 	}},
-	{name: "outcome", least: 9, most: 16, order: byText(func(c *snapshot.Call) string { return string(c.Outcome) + c.ErrorType }), cell: outcomeCell},
+	{name: "outcome", least: 10, most: 16, order: byText(func(c *snapshot.Call) string { return string(c.Outcome) + c.ErrorType }), cell: outcomeCell},
 	{name: "streak", title: "row", least: 5, rank: 3, right: true, order: byNumber(func(c *snapshot.Call) int { return c.Streak }), cell: func(_ *Frame, c *snapshot.Call) (themes.Token, lit, Safe) {
 		switch {
 		case c.Streak >= longStreak:
@@ -105,10 +107,11 @@ func outcomeCell(_ *Frame, c *snapshot.Call) (themes.Token, lit, Safe) {
 	case call.OK:
 		return themes.Good, "✓ ok", Safe{}
 	case call.Failed:
-		if c.ErrorType != "" {
-			return themes.Bad, "✗ ", MakeSafe(c.ErrorType)
+		switch c.ErrorType {
+		case "", "error", "tool_error", "unspecified": // a class that says no more than that
+			return themes.Bad, "✗ error", Safe{}
 		}
-		return themes.Bad, "✗ error", Safe{}
+		return themes.Bad, "✗ ", MakeSafe(c.ErrorType)
 	case call.Cancelled:
 		return themes.Warn, "◌ cancelled", Safe{}
 	case "":
@@ -127,17 +130,18 @@ func outcomeCell(_ *Frame, c *snapshot.Call) (themes.Token, lit, Safe) {
 // for the filter.
 func drawCalls(f *Frame, a area, ownPage bool) {
 	rows := VisibleCalls(*f)
+	selected := slices.IndexFunc(rows, func(c *snapshot.Call) bool { return f.Calls.Selected != "" && c.ID == f.Calls.Selected })
+	head := heading(&f.Calls, selected >= 0)
 	var in area
 	if ownPage {
-		in = a.box("Calls", order(f.Calls.Sort, f.Calls.Reverse)...)
+		in = a.box("Calls", head...)
 		filterLine(in.row(0), f.Calls.Filter, f.Calls.Editing, len(rows), len(f.Snap.Calls), "tool: agent: run: rule: decision: would: outcome: cache: error -not")
 		in = in.sub(0, 2, in.w, in.h-2)
 	} else {
-		head := order(f.Calls.Sort, f.Calls.Reverse)
 		if f.Calls.Filter != "" || f.Calls.Editing {
 			head = append(head, own(themes.Muted, " · "))
 			head = append(head, filterSpans(f.Calls.Filter, f.Calls.Editing)...)
-			head = append(head, own(themes.Muted, " "+count(len(rows))+" of "+count(len(f.Snap.Calls))))
+			head = append(head, further(themes.Muted, " "+count(len(rows))+" of "+count(len(f.Snap.Calls))))
 		}
 		in = a.box("Calls", head...)
 	}
@@ -145,12 +149,36 @@ func drawCalls(f *Frame, a area, ownPage bool) {
 	case len(f.Snap.Calls) == 0:
 		drawFirstCall(f, in)
 	case len(rows) == 0:
-		in.lit(2, 1, themes.Muted, "Nothing fits the filter. Esc clears it.")
+		in.lit(2, 1, themes.Muted, nothingFits(f.Calls.Editing))
 	default:
-		selected := slices.IndexFunc(rows, func(c *snapshot.Call) bool { return f.Calls.Selected != "" && c.ID == f.Calls.Selected })
 		above, below, hidden := drawTable(f, in, callColumns, rows, view{sort: f.Calls.Sort, reverse: f.Calls.Reverse, selected: selected})
 		a.mark(themes.Muted, more(a.w, above, below, hidden))
 	}
+}
+
+// nothingFits stands where no row fits the filter, and says how to get out.
+func nothingFits(editing bool) lit {
+	if editing {
+		return "Nothing fits the filter. Esc takes back what was typed."
+	}
+	return "Nothing fits the filter. Esc clears it."
+}
+
+// heading says how the table is sorted, and whether a selected row keeps it from
+// following the newest.
+func heading[ID comparable](l *List[ID], held bool) []span {
+	if !held {
+		return order(l.Sort, l.Reverse)
+	}
+	var s []span
+	if l.Sort != "" || l.Reverse {
+		s = append(order(l.Sort, l.Reverse), own(themes.Muted, " · "))
+	}
+	s = append(s, own(themes.Accent, "held at the selected row"))
+	if l.Filter == "" && !l.Editing { // else Esc means the filter first
+		s = append(s, further(themes.Muted, " · Esc follows again"))
+	}
+	return s
 }
 
 // order says in words how a table is sorted.

@@ -1,6 +1,8 @@
 package views
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,3 +51,23 @@ func Percent(v float64) string { return string(percent(v)) }
 func Dollars(v float64) string { return string(dollars(v)) }
 func Brief(n int64) string     { return string(brief(n)) }
 func Rate(v float64) string    { return string(rate(v)) }
+func Tick(us float64) string   { return string(tickMicros(us)) }
+
+// Spent is spent.
+func Spent(t []time.Time, usdPerHour []*float64, total float64) []*float64 {
+	return spent(t, usdPerHour, total)
+}
+
+// Wrap are the lines of s in n cells.
+func Wrap(s string, n int) (lines []string) {
+	for _, l := range MakeSafe(s).wrap(n) {
+		lines = append(lines, l.String())
+	}
+	return lines
+}
+
+// FilterWords are the fields and states that the two filters know.
+func FilterWords() (calls, runs, states []string) {
+	calls, runs = slices.Collect(maps.Keys(callFilter.field)), slices.Collect(maps.Keys(runFilter.field))
+	return calls, runs, append(slices.Collect(maps.Keys(callFilter.state)), slices.Collect(maps.Keys(runFilter.state))...)
+}

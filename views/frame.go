@@ -42,6 +42,9 @@ type Frame struct {
 	Actions []Action // what can be done here, for footer and help
 	Notice  string   // answer to the last key, shown in the footer
 	Bad     bool     // Notice tells of a failure
+	Remark  bool     // Notice tells why a key did nothing, or of what no key did
+
+	Still bool // a print: nothing about keys, nor about what watching costs
 
 	Self Self
 }
@@ -71,7 +74,8 @@ type Detail struct {
 // Action is one thing that a key does here.
 type Action struct {
 	Keys   string // as shown: "f", "j ↓"
-	Title  string
+	Title  string // short enough for the footer
+	More   string // what the help adds to Title
 	Group  string // heading in the help
 	Footer bool   // worth a place in the footer
 }

@@ -8,8 +8,13 @@ import (
 	"m1/themes"
 )
 
-// health is glyph, word and colour of the engine's own word on itself.
-func health(h *snapshot.Health) span {
+// health is glyph, word and colour of the engine's own word on itself. While no
+// word comes from it, the last one is not repeated.
+func health(f *Frame) span {
+	if f.Snap.Source.Err != "" {
+		return own(themes.Warn, "○ UNKNOWN")
+	}
+	h := &f.Snap.Health
 	switch h.Status {
 	case "healthy":
 		return own(themes.Good, "● HEALTHY")
@@ -46,7 +51,7 @@ func badges(f *Frame) []span {
 		badge(themes.Badge, "OBSERVE")
 	}
 	if f.Frozen {
-		badge(themes.Alarm, "FROZEN "+age(f.Now.Sub(f.FrozenAt)))
+		badge(themes.Alarm, "FROZEN at "+clock(f.FrozenAt.In(f.Now.Location())))
 	}
 	return out
 }
@@ -60,13 +65,15 @@ type piece struct {
 // drawHeader draws the first line: who this is, how it is, what goes on.
 func drawHeader(f *Frame, a area) {
 	left := append([]span{own(themes.Title, " m1")}, badges(f)...)
-	left = append(left, own(themes.Text, " "), health(&f.Snap.Health))
+	left = append(left, own(themes.Text, " "), health(f))
 	x := a.spans(0, 0, left)
 
 	right := own(themes.Accent, "LIVE ")
 	switch {
 	case f.Frozen:
 		right = own(themes.Muted, "HELD ")
+	case f.Snap.Source.Err != "":
+		right = own(themes.Warn, "◌ STALE ")
 	case f.Snap.Source.Ended:
 		right = own(themes.Muted, "ENDED ")
 	}
@@ -94,7 +101,6 @@ func headerPieces(f *Frame) []piece {
 	if version.Width() > 4 {
 		version = MakeSafe(version.text[:min(len(version.text), 4)])
 	}
-	money := []span{own(themes.Text, dollars(f.Snap.Costs.USDPerHour)), muted("/h")}
 	return []piece{
 		{4, []span{theirs(themes.Text, MakeSafe(h.Node).Clip(20))}},
 		{3, []span{muted("↑" + span2(time.Duration(min(max(h.UptimeS, 0), 1<<33))*time.Second))}},
@@ -105,7 +111,7 @@ func headerPieces(f *Frame) []piece {
 		{0, []span{own(themes.Text, rate(m.Operations.CallsPerS)), muted(" calls/s")}},
 		{5, redis},
 		{2, []span{muted("policy "), theirs(themes.Text, version), muted(" (" + brief(p.Rules) + plural(p.Rules, " rule)", " rules)"))}},
-		{0, money},
+		{0, moneySpans(f, themes.Text)},
 	}
 }
 
@@ -188,6 +194,9 @@ func drawTabs(f *Frame, a area) {
 		}
 		x++
 	}
+	if f.Still {
+		return
+	}
 	hint := []span{own(themes.Accent, "?"), own(themes.Muted, " help")}
 	a.spans(a.w-1-width(hint), 0, hint)
 }
@@ -246,8 +255,11 @@ func drawFooter(f *Frame, a area) {
 	})
 	if f.Notice != "" {
 		token, sign := themes.Good, lit("✓ ")
-		if f.Bad {
+		switch {
+		case f.Bad:
 			token, sign = themes.Bad, "✗ "
+		case f.Remark:
+			token, sign = themes.Muted, "· "
 		}
 		notice := MakeSafe(f.Notice).Clip(max(a.w-x-5, 0))
 		a.spans(max(a.w-3-notice.Width(), x+2), 0, []span{own(token, sign), theirs(themes.Text, notice)})
@@ -256,14 +268,21 @@ func drawFooter(f *Frame, a area) {
 	drawHints(f, a.sub(x+2, 0, a.w-x-3, 1))
 }
 
-// drawHints lists keys as far as there is room, and … if there are more.
+// drawHints lists keys as far as there is room, and … if there are more. Where
+// not even the first has room, one from the end stands alone: help is the last,
+// and it shows the others.
 func drawHints(f *Frame, a area) {
-	var line []span
+	var hints [][]span
 	for _, action := range f.Actions {
-		if !action.Footer {
-			continue
+		if action.Footer {
+			hints = append(hints, []span{theirs(themes.Accent, MakeSafe(action.Keys)), own(themes.Muted, " "), theirs(themes.Muted, MakeSafe(action.Title))})
 		}
-		hint := []span{theirs(themes.Accent, MakeSafe(action.Keys)), own(themes.Muted, " "), theirs(themes.Muted, MakeSafe(action.Title))}
+	}
+	for len(hints) > 1 && width(hints[0])+2 > a.w {
+		hints = [][]span{hints[len(hints)-1]}
+	}
+	var line []span
+	for _, hint := range hints {
 		if len(line) > 0 {
 			hint = append([]span{own(themes.Muted, "  ")}, hint...)
 		}

@@ -20,12 +20,15 @@ type rooms struct{ header, tabs, banner, body, footer area }
 
 func divide(f *Frame, a area) rooms {
 	r := rooms{header: a.row(0), tabs: a.row(1), footer: a.row(a.h - 1)}
+	if f.Still {
+		r.footer = a.sub(0, a.h, 0, 0)
+	}
 	top := 2
 	if f.Snap != nil && hasBanner(f) {
 		r.banner = a.row(top)
 		top++
 	}
-	r.body = a.sub(0, top, a.w, a.h-top-1)
+	r.body = a.sub(0, top, a.w, a.h-top-r.footer.h)
 	return r
 }
 

@@ -182,12 +182,12 @@ func TestWhatIsUnusualIsMarkedOnEveryPageAndSize(t *testing.T) {
 			func(f *views.Frame) { f.Snap.Calls, f.Snap.Runs = nil, snapshot.Runs{} },
 		} {
 			for mark, change := range map[string]func(*views.Frame){
-				"DEMO":      func(f *views.Frame) { f.Snap.Source.Mode = "demo" },
-				"REPLAY":    func(f *views.Frame) { f.Snap.Source.Mode = "replay" },
-				"ATTACHED":  func(f *views.Frame) { f.Snap.Source.Mode = "attached" },
-				"NO AUTH":   func(f *views.Frame) { f.Snap.Source.NoAuth = true },
-				"OBSERVE":   func(f *views.Frame) { f.Snap.Policy.Observe = true },
-				"FROZEN 0.": func(f *views.Frame) { f.Frozen, f.FrozenAt = true, at },
+				"DEMO":               func(f *views.Frame) { f.Snap.Source.Mode = "demo" },
+				"REPLAY":             func(f *views.Frame) { f.Snap.Source.Mode = "replay" },
+				"ATTACHED":           func(f *views.Frame) { f.Snap.Source.Mode = "attached" },
+				"NO AUTH":            func(f *views.Frame) { f.Snap.Source.NoAuth = true },
+				"OBSERVE":            func(f *views.Frame) { f.Snap.Policy.Observe = true },
+				"FROZEN at 09:41:22": func(f *views.Frame) { f.Frozen, f.FrozenAt = true, at },
 			} {
 				f := frame(size[0], size[1])
 				page(&f)

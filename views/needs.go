@@ -44,6 +44,18 @@ func alertSpans(f *Frame, a *snapshot.Alert) []span {
 	}
 }
 
+// promises are the promised levels in plain words.
+var promises = map[string]lit{
+	snapshot.SLOPolicy:       "policy check p99",
+	"cache_read_p99":         "cache read p99",
+	"cache_write_p99":        "cache write p99",
+	"redis_p99":              "Redis p99",
+	snapshot.SLOErrors:       "M1's own errors",
+	snapshot.SLODecisions:    "decisions from the cache",
+	"dashboard_metrics_p99":  "dashboard metrics p99",
+	"dashboard_snapshot_p99": "whole snapshot p99",
+}
+
 func brokenSpans(s *snapshot.SLO) []span {
 	actual := percent(s.Actual)
 	switch s.Unit {
@@ -52,9 +64,13 @@ func brokenSpans(s *snapshot.SLO) []span {
 	case "ms":
 		actual = micros(s.Actual * 1e3)
 	}
+	name := theirs(themes.Title, MakeSafe(s.Name).Clip(40))
+	if words, ok := promises[s.Name]; ok {
+		name = own(themes.Title, words)
+	}
 	return []span{
-		own(themes.Bad, "✗ promise "), theirs(themes.Title, MakeSafe(s.Name).Clip(40)),
-		own(themes.Muted, "  is "), own(themes.Bad, actual), own(themes.Muted, ", promised "+bound(s)),
+		own(themes.Bad, "✗ promise "), name,
+		own(themes.Muted, "  at "), own(themes.Bad, actual), own(themes.Muted, ", promised "+bound(s)),
 	}
 }
 

@@ -150,11 +150,11 @@ func hitsHead(f *Frame) []span {
 	c := &f.Snap.Cache
 	s := []span{own(themes.Muted, "decisions "), decisionHits(f)}
 	s = append(s, verdict(promise(f, snapshot.SLODecisions))...)
-	s = append(s, own(themes.Muted, " · results "))
+	s = append(s, further(themes.Muted, " · results "))
 	if c.Results.Hits+c.Results.Misses == 0 {
 		return append(s, own(themes.Muted, "no reads"))
 	}
-	return append(s, own(themes.Text, percent(c.Results.HitRate)), own(themes.Muted, " of "+percent(c.Results.Ceiling)))
+	return append(s, own(themes.Text, percent(c.Results.HitRate)), further(themes.Muted, " of "+percent(c.Results.Ceiling)))
 }
 
 func decisionHits(f *Frame) span {
@@ -171,12 +171,16 @@ func hitsStrip(f *Frame) []span {
 func drawHits(f *Frame, a area) {
 	series := &f.Snap.Metrics.Series
 	slo := promise(f, snapshot.SLODecisions)
+	possible := lit("possible")
+	if r := &f.Snap.Cache.Results; r.Hits+r.Misses > 0 {
+		possible += " " + percent(r.Ceiling)
+	}
 	chart{
 		t: series.T, over: over(f), scale: share(),
 		lines: []line{
 			{"decisions", themes.SeriesA, series.DecisionHitRate, mean},
 			{"results", themes.SeriesB, series.ResultHitRate, mean},
-			{"possible", themes.SeriesC, series.ResultCeiling, mean},
+			{possible, themes.SeriesC, series.ResultCeiling, mean},
 		},
 		limit: limit(slo), bound: bound(slo), frozen: held(f),
 		empty: "repeated questions will be counted here",
@@ -185,14 +189,14 @@ func drawHits(f *Frame, a area) {
 
 func errorsHead(f *Frame) []span {
 	e := &f.Snap.Metrics.Errors
-	s := []span{own(themes.Muted, "tools "), own(themes.Text, percent(e.ErrorRate)), own(themes.Muted, " · M1 "), own(themes.Title, percent(e.M1ErrorRate))}
+	s := []span{own(themes.Muted, "tools "), own(themes.Text, percent(e.ErrorRate)), further(themes.Muted, " · M1 "), own(themes.Title, percent(e.M1ErrorRate))}
 	s = append(s, verdict(promise(f, snapshot.SLOErrors))...)
 	if slo := promise(f, snapshot.SLOErrors); slo != nil && !slo.NoData {
 		token := themes.Text
 		if slo.BudgetRemaining <= 0 {
 			token = themes.Bad
 		}
-		s = append(s, own(themes.Muted, " · budget "), own(token, tickPercent(math.Round(100*min(max(slo.BudgetRemaining, 0), 1))/100)))
+		s = append(s, further(themes.Muted, " · budget "), own(token, tickPercent(math.Round(100*min(max(slo.BudgetRemaining, 0), 1))/100)))
 	}
 	return s
 }
@@ -228,53 +232,6 @@ func drawErrors(f *Frame, a area) {
 
 // spareRows are the lines that a chart of this height can give away.
 func spareRows(a area) int { return min(max(a.h-2-5, 0), 3) }
-
-func costHead(f *Frame) []span {
-	c := &f.Snap.Costs
-	s := []span{
-		own(themes.Title, dollars(c.USDPerHour)+"/h"),
-		own(themes.Muted, " · "+dollars(c.ProjectedMonthUSD)+"/mo · saved "+nano(c.SavedNanoUSD)),
-	}
-	if c.Unpriced.Calls > 0 {
-		return append(s, own(themes.Warn, " · ! unpriced "+brief(c.Unpriced.Calls)))
-	}
-	return append(s, own(themes.Muted, " · unpriced 0"))
-}
-
-func costStrip(f *Frame) []span {
-	s := []span{own(themes.Title, dollars(f.Snap.Costs.USDPerHour)+"/h")}
-	if f.Snap.Costs.Unpriced.Calls > 0 && f.Width >= 72 {
-		s = append(s, own(themes.Warn, " !unpriced"))
-	}
-	return s
-}
-
-func drawCost(f *Frame, a area) {
-	c := &f.Snap.Costs
-	series, t := f.Snap.Metrics.Series.USDPerHour, f.Snap.Metrics.Series.T
-	_, hi, _ := extent(series)
-	rows := min(len(c.Budgets), spareRows(a))
-	chart{
-		t: t, over: over(f), scale: upTo(hi, 0.01, tickDollars),
-		lines: []line{{"dollars an hour · " + nano(c.TotalNanoUSD) + " in all", themes.SeriesA, series, mean}}, frozen: held(f),
-		empty: "report usage to /v1/usage to see what models cost",
-	}.draw(a.sub(0, 0, a.w, a.h-rows))
-	for i, b := range c.Budgets[:rows] {
-		y := a.h - rows + i
-		token := themes.Good
-		switch {
-		case b.ExhaustedAt != nil || b.UsedRatio >= 1:
-			token = themes.Bad
-		case b.UsedRatio >= 0.8:
-			token = themes.Warn
-		}
-		a.safe(0, y, 15, themes.Text, MakeSafe(b.ID))
-		a.bar(16, y, max(a.w-38, 4), token, b.UsedRatio)
-		end := a.litRight(a.w, y, token, percent(b.UsedRatio))
-		of := theirs(themes.Muted, MakeSafe("of $"+b.LimitUSD).Clip(14))
-		a.spans(max(end-1-of.width(), 0), y, []span{of})
-	}
-}
 
 // drawStrip is one line with the figure of every panel, for screens that have
 // no room for all of them.

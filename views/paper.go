@@ -67,20 +67,40 @@ func (p *paper) value(name, equals span, s Safe, length lit) {
 	}
 }
 
-// wrap cuts s into lines of at most n cells, or 8 if n is less.
+// wrap cuts s into lines of at most n cells, or 8 if n is less: at the last space
+// of a line, which the break stands for, or where the line is full if it has none.
 func (s Safe) wrap(n int) []Safe {
 	n = max(n, 8)
 	var lines []Safe
 	begin, at, cells := 0, 0, 0
+	space, before := 0, 0 // the last space of the line, and the cells up to it
 	for g := displaywidth.StringGraphemes(s.text); g.Next(); {
+		blank := g.Value() == " "
 		if cells+g.Width() > n {
-			lines = append(lines, Safe{text: s.text[begin:at], cells: cells, ascii: s.ascii})
-			begin, cells = at, 0
+			switch {
+			case blank:
+				lines = append(lines, s.part(begin, at, cells))
+				begin, cells = at+1, -1
+			case space > begin:
+				lines = append(lines, s.part(begin, space, before))
+				begin, cells = space+1, cells-before-1
+			default:
+				lines = append(lines, s.part(begin, at, cells))
+				begin, cells = at, 0
+			}
+		}
+		if blank {
+			space, before = at, cells
 		}
 		cells += g.Width()
 		at += len(g.Value())
 	}
-	return append(lines, Safe{text: s.text[begin:], cells: cells, ascii: s.ascii})
+	return append(lines, s.part(begin, len(s.text), cells))
+}
+
+// part is a piece of s of known cells.
+func (s Safe) part(begin, end, cells int) Safe {
+	return Safe{text: s.text[begin:end], cells: cells, ascii: s.ascii}
 }
 
 // pad fills s up to n cells.

@@ -38,7 +38,9 @@ var runColumns = []column[*snapshot.Run]{
 		return runStatus(r)
 	}},
 	{name: "agent", least: 12, most: 16, order: byText(runAgent), cell: runText(themes.Title, runAgent)},
-	{name: "run", least: 10, most: 24, rank: 6, order: byText(runID), cell: runText(themes.Muted, runID)},
+	{name: "run", least: 10, most: 24, rank: 5, tail: true, order: byText(runID), cell: func(_ *Frame, r *snapshot.Run) (themes.Token, lit, Safe) {
+		return themes.Muted, "", cellTail(runID(r))
+	}},
 	{name: "goal", least: 10, most: 60, rank: 1, order: byText(runGoal), cell: runText(themes.Text, runGoal)},
 	{name: "started", least: 8, rank: 5, right: true, order: byNumber(func(r *snapshot.Run) int64 { return r.StartedAt.UnixNano() }), cell: func(f *Frame, r *snapshot.Run) (themes.Token, lit, Safe) {
 		return themes.Muted, clock(r.StartedAt.In(f.Now.Location())), Safe{}
@@ -49,7 +51,7 @@ var runColumns = []column[*snapshot.Run]{
 	{name: "calls", least: 7, right: true, order: byNumber(runCalls), cell: runNumber(themes.Text, runCalls)},
 	{name: "errors", least: 7, right: true, order: byNumber(runErrors), cell: runNumber(themes.Bad, runErrors)},
 	{name: "denied", least: 7, rank: 2, right: true, order: byNumber(runDenied), cell: runNumber(themes.Warn, runDenied)},
-	{name: "hits", least: 6, rank: 5, right: true, order: byNumber(runHits), cell: runNumber(themes.Good, runHits)},
+	{name: "hits", least: 6, rank: 6, right: true, order: byNumber(runHits), cell: runNumber(themes.Good, runHits)},
 	{name: "streak", title: "row", least: 6, rank: 3, right: true, order: byNumber(func(r *snapshot.Run) int { return r.Streak }), cell: func(_ *Frame, r *snapshot.Run) (themes.Token, lit, Safe) {
 		if r.Streak >= longStreak {
 			return themes.Bad, "×" + brief(r.Streak), Safe{}
@@ -60,6 +62,22 @@ var runColumns = []column[*snapshot.Run]{
 		return themes.Text, runCost(r), Safe{}
 	}},
 }
+
+// goalless are the columns for runs of which none says what it is for: the name
+// of the run has the place of its goal.
+var goalless = func() []column[*snapshot.Run] {
+	var out []column[*snapshot.Run]
+	for _, c := range runColumns {
+		switch c.name {
+		case "goal":
+			continue
+		case "run":
+			c.rank, c.most = 1, 60
+		}
+		out = append(out, c)
+	}
+	return out
+}()
 
 // runCost marks a sum that lacks what no price is known for.
 func runCost(r *snapshot.Run) lit {
@@ -94,18 +112,11 @@ func drawRuns(f *Frame, a area) {
 	loopsBox, runsBox := splitRuns(f, a)
 	drawLoops(f, loopsBox)
 	rows := VisibleRuns(*f)
-	s := &f.Snap.Runs
-	head := []span{
-		own(themes.Text, count(s.Active)+" active"),
-		own(themes.Muted, " · "+count(s.Completed)+" completed · "+count(s.Failed)+" failed"),
-	}
-	if s.Completed+s.Failed > 0 {
-		head = append(head, own(themes.Muted, " · "+percent(s.SuccessRate)+" succeed · median "+span2(millis(int64(s.Duration.P50MS)))))
-	}
-	in := runsBox.box("Runs", append(append(head, own(themes.Muted, " · ")), order(f.Runs.Sort, f.Runs.Reverse)...)...)
-	all := len(s.All)
+	selected := slices.IndexFunc(rows, func(r snapshot.Run) bool { return f.Runs.Selected != "" && r.ID == f.Runs.Selected })
+	in := runsBox.box("Runs", runsHead(f, selected >= 0)...)
+	all := len(f.Snap.Runs.All)
 	if all == 0 {
-		all = len(s.Recent)
+		all = len(f.Snap.Runs.Recent)
 	}
 	filterLine(in.row(0), f.Runs.Filter, f.Runs.Editing, len(rows), all, "agent: run: goal: status: error deny loop -not")
 	in = in.sub(0, 2, in.w, in.h-2)
@@ -113,16 +124,38 @@ func drawRuns(f *Frame, a area) {
 	case all == 0:
 		drawFirstCall(f, in)
 	case len(rows) == 0:
-		in.lit(2, 1, themes.Muted, "Nothing fits the filter. Esc clears it.")
+		in.lit(2, 1, themes.Muted, nothingFits(f.Runs.Editing))
 	default:
-		pointers := make([]*snapshot.Run, len(rows))
+		pointers, columns := make([]*snapshot.Run, len(rows)), goalless
 		for i := range rows {
 			pointers[i] = &rows[i]
+			if rows[i].Goal != "" {
+				columns = runColumns
+			}
 		}
-		selected := slices.IndexFunc(rows, func(r snapshot.Run) bool { return f.Runs.Selected != "" && r.ID == f.Runs.Selected })
-		above, below, hidden := drawTable(f, in, runColumns, pointers, view{sort: f.Runs.Sort, reverse: f.Runs.Reverse, selected: selected})
+		above, below, hidden := drawTable(f, in, columns, pointers, view{sort: f.Runs.Sort, reverse: f.Runs.Reverse, selected: selected})
 		runsBox.mark(themes.Muted, more(a.w, above, below, hidden))
 	}
+}
+
+// runsHead is the headline of the runs. That the table is held stands first, for
+// it must not be left out.
+func runsHead(f *Frame, held bool) []span {
+	s := &f.Snap.Runs
+	var head []span
+	if held {
+		head = append(heading(&f.Runs, held), further(themes.Muted, " · "))
+	}
+	head = append(head, own(themes.Text, count(s.Active)+" active"),
+		further(themes.Muted, " · "+count(s.Completed)+" completed"), further(themes.Muted, " · "+count(s.Failed)+" failed"))
+	if s.Completed+s.Failed > 0 {
+		head = append(head, further(themes.Muted, " · "+percent(s.SuccessRate)+" succeed"),
+			further(themes.Muted, " · median "+span2(millis(int64(s.Duration.P50MS)))))
+	}
+	if !held {
+		head = append(append(head, further(themes.Muted, " · ")), order(f.Runs.Sort, f.Runs.Reverse)...)
+	}
+	return head
 }
 
 const mostLoops = 4 // lines of the box of loops

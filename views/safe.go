@@ -56,6 +56,15 @@ func cellText(s string) Safe {
 	return MakeSafe(s)
 }
 
+// cellTail is cellText for a cell that shows the end of s.
+func cellTail(s string) Safe {
+	const enough = 1024
+	if len(s) > enough {
+		s = s[runeStart(s, len(s)-enough):]
+	}
+	return MakeSafe(s)
+}
+
 // String is the text.
 func (s Safe) String() string { return s.text }
 
@@ -76,6 +85,24 @@ func (s Safe) Clip(n int) Safe {
 		return Safe{text: s.text[:n-1] + "…", cells: n}
 	}
 	text := ansi.Truncate(s.text, n, "…")
+	return Safe{text: text, cells: ansi.StringWidth(text)}
+}
+
+// Tail is s in at most n cells, with … as the first one if something is missing:
+// for names that differ at their end.
+func (s Safe) Tail(n int) Safe {
+	switch {
+	case s.cells <= n:
+		return s
+	case n <= 0:
+		return Safe{}
+	case s.ascii:
+		return Safe{text: "…" + s.text[s.cells-n+1:], cells: n}
+	}
+	text := ansi.TruncateLeft(s.text, s.cells-n+1, "…")
+	for cut := s.cells - n + 2; ansi.StringWidth(text) > n && cut <= s.cells; cut++ { // half of a wide rune
+		text = ansi.TruncateLeft(s.text, cut, "…")
+	}
 	return Safe{text: text, cells: ansi.StringWidth(text)}
 }
 

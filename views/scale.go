@@ -113,6 +113,7 @@ func (s scale) ticks(n int) []lit {
 func round3(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
 
 func tickMicros(us float64) lit {
+	const minute, hour, day = 6e7, 36e8, 864e8
 	switch {
 	case us < 0.0995:
 		return lit(round3(us*1e3)) + "ns"
@@ -123,10 +124,22 @@ func tickMicros(us float64) lit {
 	case us < 999.5e6:
 		return lit(round3(us/1e6)) + "s"
 	}
-	if us < 3.6e9 {
-		return lit(round3(us/6e7)) + "m"
+	// Minutes, hours and days are no powers of ten: the label is rounded.
+	switch {
+	case us < 59.5*minute:
+		return lit(round2(us/minute)) + "m"
+	case us < 47.5*hour:
+		return lit(round2(us/hour)) + "h"
 	}
-	return lit(round3(us/3.6e9)) + "h"
+	return lit(round2(us/day)) + "d"
+}
+
+// round2 keeps a decimal below 10 if there is one, and none above.
+func round2(v float64) string {
+	if v < 9.95 {
+		return strconv.FormatFloat(v, 'g', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 0, 64)
 }
 
 func tickPercent(ratio float64) lit {

@@ -1,9 +1,6 @@
 package views
 
-import (
-	"m1/collector/snapshot"
-	"m1/themes"
-)
+import "m1/themes"
 
 // Screen draws the whole screen: exactly Height lines of at most Width cells,
 // joined by line feeds. The same Frame always gives the same bytes.
@@ -77,7 +74,7 @@ func drawTooSmall(f *Frame, a area) {
 		{own(themes.Text, "Needs "+count(MinWidth)+"x"+count(MinHeight)+", has "+count(a.w)+"x"+count(a.h)+".")},
 	}
 	if f.Snap != nil {
-		lines = append(lines, []span{health(&f.Snap.Health), own(themes.Muted, " "+brief(f.Snap.Runs.Active)+plural(f.Snap.Runs.Active, " run", " runs"))})
+		lines = append(lines, []span{health(f), own(themes.Muted, " "+brief(f.Snap.Runs.Active)+plural(f.Snap.Runs.Active, " run", " runs"))})
 		if f.Snap.Source.Err != "" {
 			lines = append(lines, []span{own(themes.Bad, "✗ no data: "), theirs(themes.Bad, MakeSafe(f.Snap.Source.Err))})
 		}
@@ -118,44 +115,4 @@ func drawWaiting(f *Frame, a area) {
 	if f.Notice != "" {
 		a.spans(1, a.h-1, []span{theirs(themes.Muted, MakeSafe(f.Notice))})
 	}
-}
-
-// drawFirstCall says how the first call gets here.
-func drawFirstCall(f *Frame, a area) {
-	address := listenURL(f.Snap.Source)
-	rows := [][]span{{own(themes.Title, "No calls yet.")}}
-	if f.Snap.Source.Mode == "attached" || address.IsEmpty() {
-		rows = append(rows, []span{own(themes.Muted, "They appear here as soon as an agent proposes one to the engine.")})
-	} else {
-		rows[0] = append(rows[0], own(themes.Muted, " Propose one:"))
-		rows = append(rows, []span{own(themes.Text, "  curl "), theirs(themes.Text, address), own(themes.Text, `/v1/tool_calls \`)})
-		if !f.Snap.Source.NoAuth {
-			rows = append(rows, []span{own(themes.Text, `    -H "Authorization: Bearer $M1_TOKEN" \`)})
-		}
-		rows = append(rows,
-			[]span{own(themes.Text, `    -H 'Content-Type: application/json' \`)},
-			[]span{own(themes.Text, `    -d '{"agent":{"id":"me"},"tool_name":"Read","tool_input":{}}'`)})
-	}
-	rows = append(rows, nil,
-		[]span{own(themes.Accent, "  m1 replay ~/.claude/projects"), own(themes.Muted, "   your own calls, if you use Claude Code")},
-		[]span{own(themes.Accent, "  m1 demo"), own(themes.Muted, "                        simulated agents, nothing to set up")},
-	)
-	if a.h < len(rows) { // the blank line is the first to go
-		rows = append(rows[:len(rows)-3], rows[len(rows)-2:]...)
-	}
-	for y, r := range rows[:min(len(rows), a.h)] {
-		a.spans(1, y, r)
-	}
-}
-
-// listenURL is where the API is, as a client on this machine writes it.
-func listenURL(s snapshot.Source) Safe {
-	host := s.Listen
-	switch {
-	case host == "":
-		return Safe{}
-	case host[0] == ':':
-		host = "127.0.0.1" + host
-	}
-	return MakeSafe("http://" + host)
 }

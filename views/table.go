@@ -6,14 +6,15 @@ import (
 	"m1/themes"
 )
 
-// column is one column of a table of R. Its width never depends on what the
-// rows hold.
+// column is one column of a table of R. Its width never depends on what its
+// cells hold.
 type column[R any] struct {
 	name  string // by which it is sorted, and its heading
 	title lit    // heading, if it is not the name
 	least int    // cells it needs
 	most  int    // cells it may take if there is room; 0 for least
 	right bool   // figures stand on the right
+	tail  bool   // a name too long keeps its end, which tells it from others
 	rank  int    // columns of higher rank give way first; 0 stays
 	order func(a, b R) int
 	cell  func(f *Frame, r R) (themes.Token, lit, Safe)
@@ -106,6 +107,9 @@ func drawTable[R any](f *Frame, a area, columns []column[R], rows []R, v view) (
 		for _, c := range shown {
 			token, own, theirs := c.cell(f, r)
 			field := a.sub(2+c.x, y, c.w, 1)
+			if c.tail {
+				theirs = theirs.Tail(field.w)
+			}
 			switch {
 			case own == "":
 				field.safe(0, 0, c.w, token, theirs)
