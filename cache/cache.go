@@ -24,14 +24,18 @@ type Options struct {
 	MaxValue  int           // of one answer in bytes; 1 MiB
 	MaxAge    time.Duration // of an answer; 15 min
 	MaxScopes int           // scopes remembered; 4096, the one longest unused goes first
-	Now       func() time.Time
+	// MaxItems is how many items of collections are told apart, over all scopes;
+	// 262,144. What comes after is taken for its whole collection until a scope is
+	// forgotten, which can only cost hits.
+	MaxItems int
+	Now      func() time.Time
 }
 
 func (o *Options) fill() error {
 	for _, n := range []struct {
 		name string
 		v    int64
-	}{{"MaxBytes", o.MaxBytes}, {"MaxValue", int64(o.MaxValue)}, {"MaxAge", int64(o.MaxAge)}, {"MaxScopes", int64(o.MaxScopes)}} {
+	}{{"MaxBytes", o.MaxBytes}, {"MaxValue", int64(o.MaxValue)}, {"MaxAge", int64(o.MaxAge)}, {"MaxScopes", int64(o.MaxScopes)}, {"MaxItems", int64(o.MaxItems)}} {
 		if n.v < 0 {
 			return fmt.Errorf("cache: %s must not be negative, got %d", n.name, n.v)
 		}
@@ -47,6 +51,9 @@ func (o *Options) fill() error {
 	}
 	if o.MaxScopes == 0 {
 		o.MaxScopes = 4096
+	}
+	if o.MaxItems == 0 {
+		o.MaxItems = 1 << 18
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -67,6 +74,7 @@ type Cache struct {
 	mu     sync.Mutex // guards spaces and clock; taken before a space's own lock
 	spaces map[string]*space
 	clock  uint64
+	items  room
 
 	hits, misses, stale, changes, refused atomic.Int64
 }
@@ -94,7 +102,9 @@ func New(o Options) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cache{o: o, store: store, spaces: map[string]*space{}}, nil
+	c := &Cache{o: o, store: store, spaces: map[string]*space{}}
+	c.items.max = int64(o.MaxItems)
+	return c, nil
 }
 
 // Answer is a held value. Nobody may change Value.
@@ -214,6 +224,7 @@ func (c *Cache) forget(scope string, s *space) {
 	s.all.at.Add(1)
 	if s.open == 0 {
 		delete(c.spaces, scope)
+		c.items.give(len(s.items))
 	}
 }
 
@@ -228,7 +239,7 @@ func (c *Cache) lockSpace(scope string) *space {
 		if len(c.spaces) >= c.o.MaxScopes {
 			c.forgetOldest()
 		}
-		s = &space{collections: map[string]*collection{}, items: map[Tag]*version{}}
+		s = &space{collections: map[string]*collection{}, items: map[Tag]*version{}, room: &c.items}
 		c.spaces[scope] = s
 	}
 	s.mu.Lock()
@@ -258,6 +269,6 @@ func (c *Cache) Stats() Stats {
 	return Stats{
 		Hits: c.hits.Load(), Misses: c.misses.Load(), StalePrevented: c.stale.Load(),
 		Invalidations: c.changes.Load(), Refused: c.refused.Load(),
-		Entries: l.Entries, Bytes: l.Bytes, MaxBytes: l.MaxBytes, Evictions: l.Evictions,
+		Items: c.items.taken.Load(), Entries: l.Entries, Bytes: l.Bytes, MaxBytes: l.MaxBytes, Evictions: l.Evictions,
 	}
 }

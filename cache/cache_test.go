@@ -183,6 +183,41 @@ func TestTagTablesAreBoundedAndStayRight(t *testing.T) {
 	}
 }
 
+// The attack: 4,096 runs that each read 16,384 items. Every table kept its own
+// bound, and together they had none.
+func TestTheTablesOfAllScopesShareOneBound(t *testing.T) {
+	t.Parallel()
+	c := open(t, cache.Options{MaxItems: 100})
+	file := func(i int) cache.Tag { return cache.Tag{Collection: "files", Item: fmt.Sprint(i)} }
+	for scope := range 20 {
+		run := fmt.Sprint("run-", scope)
+		for i := range 10 {
+			keep(t, c, run, byte(i), "v", file(i))
+		}
+	}
+	require.Equal(t, int64(100), c.Stats().Items)
+
+	c.Begin("run-0", file(1)).Done()
+	require.True(t, has(c, "run-0", 0), "items told apart")
+	require.False(t, has(c, "run-0", 1))
+	for i := range 10 { // no room was left for the items of this one
+		keep(t, c, "run-19", 20, "v", file(i))
+		c.Begin("run-19", file(i)).Done()
+		require.False(t, has(c, "run-19", 20), "coarser, and still right")
+	}
+
+	change := c.Begin("run-19", file(1)) // as the whole collection
+	c.Drop("run-0")
+	require.Equal(t, int64(90), c.Stats().Items)
+	_, ticket, _ := c.Get("run-19", cache.Key{1}, []cache.Tag{file(1)}) // as an item: there is room again
+	require.Equal(t, int64(91), c.Stats().Items)
+	require.False(t, ticket.Keep([]byte("v")), "it overlaps the change that began while there was none")
+	change.Done()
+	keep(t, c, "run-19", 1, "v", file(1))
+	c.Begin("run-19", file(1)).Done()
+	require.False(t, has(c, "run-19", 1))
+}
+
 func TestBadOptionsAreNamed(t *testing.T) {
 	t.Parallel()
 	_, err := cache.New(cache.Options{MaxValue: -1})

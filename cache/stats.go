@@ -9,6 +9,7 @@ type Stats struct {
 	StalePrevented int64 // lookups that found an entry which a change had made invalid
 	Invalidations  int64 // changes that were applied
 	Refused        int64 // results that were not kept: too large, or changed while they were computed
+	Items          int64 // of collections, told apart over all scopes
 	Entries        int64
 	Bytes          int64
 	MaxBytes       int64

@@ -17,12 +17,30 @@ type Tag struct {
 	Item       string
 }
 
-// Bounds of one scope's tag table. What comes after is coarsened: an item to its
-// whole collection, a collection to Everything. That can only cost hits.
+// Bounds of one scope's tag table; Options.MaxItems bounds all of them together.
+// What comes after is coarsened: an item to its whole collection, a collection to
+// Everything. That can only cost hits.
 const (
 	maxCollections = 1 << 10
 	maxItems       = 1 << 14
 )
+
+// room is what the tables of all scopes may hold together.
+type room struct {
+	max   int64
+	taken atomic.Int64
+}
+
+// take takes one place and reports whether there was one.
+func (r *room) take() bool {
+	if r.taken.Add(1) <= r.max {
+		return true
+	}
+	r.taken.Add(-1)
+	return false
+}
+
+func (r *room) give(n int) { r.taken.Add(-int64(n)) }
 
 // version is a point that changes pass through. It moves on when a change begins
 // and again when it ends; open counts those in between. An answer that depends
@@ -72,6 +90,7 @@ func current(hs []held) bool {
 //	Everything                                       all, any
 type space struct {
 	all, any version
+	room     *room // for items; shared with the other scopes
 
 	mu          sync.Mutex // guards what follows, not the versions
 	collections map[string]*collection
@@ -93,7 +112,7 @@ func (s *space) collection(name string) *collection {
 
 func (s *space) item(t Tag) *version {
 	v := s.items[t]
-	if v == nil && len(s.items) < maxItems {
+	if v == nil && len(s.items) < maxItems && s.room.take() {
 		v = &version{}
 		s.items[t] = v
 	}

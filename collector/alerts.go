@@ -48,7 +48,7 @@ func (j *judge) alert(f facts, h snapshot.Health) []snapshot.Alert {
 		}
 		raise(snapshot.Alert{
 			ID: fmt.Sprintf("loop/%s/%s", l.Run, l.Tool), Severity: "P2", Title: "Runaway loop", Since: l.Since,
-			Detail: fmt.Sprintf("%s repeats %s unchanged, %d times in a row, in run %s", l.Agent, l.Tool, l.Streak, l.Run),
+			Detail: fmt.Sprintf("%s repeats %s unchanged, %s times in a row, in run %s", l.Agent, l.Tool, grouped(int64(l.Streak)), l.Run),
 		})
 	}
 	if c := h.Checks["memory"]; c.Status != healthy {
@@ -61,7 +61,7 @@ func (j *judge) alert(f facts, h snapshot.Health) []snapshot.Alert {
 		}
 		raise(snapshot.Alert{
 			ID: "failing/" + t.name, Severity: "P3", Title: "Tool fails",
-			Detail: fmt.Sprintf("%s: %d of %d calls failed in the last 5 minutes", t.name, failed, reports),
+			Detail: fmt.Sprintf("%s: %s of %s calls failed in the last 5 minutes", t.name, grouped(failed), grouped(reports)),
 		})
 	}
 	if c := h.Checks["clock"]; c.Status != healthy {
@@ -73,7 +73,7 @@ func (j *judge) alert(f facts, h snapshot.Health) []snapshot.Alert {
 		}
 		raise(snapshot.Alert{
 			ID: "unpriced/" + m.Model, Severity: "P4", Title: "Model without a price",
-			Detail: fmt.Sprintf("No price is known for %s: its %d tokens are not in the costs", m.Model, m.Tokens),
+			Detail: fmt.Sprintf("No price is known for %s: its %s tokens are not in the costs", m.Model, grouped(m.Tokens)),
 		})
 	}
 

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"m1/collector/snapshot"
@@ -22,6 +23,7 @@ const (
 	memoryDegraded     = 0.80 // of the limit
 	memoryCritical     = 0.95
 	goroutinesDegraded = 10_000
+	failedMin          = 100 // calls; of fewer, what could not be served says little
 )
 
 // facts are what judge looks at.
@@ -89,17 +91,16 @@ func (j *judge) since(name, status string, now time.Time) time.Time {
 	return now
 }
 
+// engineCheck looks back, so it is never critical: readiness follows what is, and
+// an engine that serves again must be used again. A ledger that does not record
+// now is critical by its own check.
 func engineCheck(f facts) snapshot.Check {
 	m := f.record.meter
 	failed, calls := f.lately.Count(&m.M1Errors), f.lately.Count(&m.Calls)
-	c := snapshot.Check{Status: healthy, Message: fmt.Sprintf("%d calls wait for their report, %d tools known", f.status.OpenCalls, f.status.Tools)}
-	if failed > 0 {
-		c.Status, c.Message = degraded, fmt.Sprintf("%d of %d calls could not be served in the last 5 minutes", failed, calls)
-		if ratio(failed, calls) >= m1ErrorTarget {
-			c.Status = critical
-		}
+	if failed > 0 && calls >= failedMin {
+		return snapshot.Check{Status: degraded, Message: fmt.Sprintf("%s of %s calls could not be served in the last 5 minutes", grouped(failed), grouped(calls))}
 	}
-	return c
+	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s calls wait for their report, %s tools known", grouped(int64(f.status.OpenCalls)), grouped(int64(f.status.Tools)))}
 }
 
 func policyCheck(p engine.PolicyStatus) snapshot.Check {
@@ -114,7 +115,7 @@ func policyCheck(p engine.PolicyStatus) snapshot.Check {
 
 func cacheCheck(f facts) snapshot.Check {
 	c := f.status.Cache
-	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%d entries, %s of %s", c.Entries, mebibytes(c.Bytes), mebibytes(c.MaxBytes))}
+	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s entries, %s of %s", grouped(c.Entries), mebibytes(c.Bytes), mebibytes(c.MaxBytes))}
 }
 
 func ledgerCheck(f facts) snapshot.Check {
@@ -122,7 +123,7 @@ func ledgerCheck(f facts) snapshot.Check {
 	if l.Err != "" {
 		return snapshot.Check{Status: critical, Message: l.Err, Since: l.Since}
 	}
-	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%d records are durable, %d wait for the disk", l.Events, l.Queue)}
+	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s records are durable, %s wait for the disk", grouped(int64(l.Events)), grouped(int64(l.Queue)))}
 }
 
 func memoryCheck(r reading) snapshot.Check {
@@ -140,11 +141,20 @@ func memoryCheck(r reading) snapshot.Check {
 }
 
 func goroutineCheck(r reading) snapshot.Check {
-	c := snapshot.Check{Status: healthy, Message: fmt.Sprintf("%d goroutines", r.goroutines)}
+	c := snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s goroutines", grouped(int64(r.goroutines)))}
 	if r.goroutines >= goroutinesDegraded {
 		c.Status = degraded
 	}
 	return c
+}
+
+// grouped writes n as people read it: 764,368.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -85,10 +85,11 @@ func TestCallsThatM1CouldNotServeAlarmForFiveMinutes(t *testing.T) {
 		require.Equal(t, "degraded", c.Latest().Health.Status, "one in 10,000 keeps the promise")
 		since := alertOf(c.Latest(), "m1_errors").Since
 		require.WithinDuration(t, failed, since, 250*time.Millisecond)
-		src.m.M1Errors.Add(50)
+		src.m.M1Errors.Add(5000)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Equal(t, "critical", c.Latest().Health.Status)
+		require.Equal(t, "degraded", c.Latest().Health.Status, "what has been is no reason to take M1 out of service now")
+		require.Contains(t, alertOf(c.Latest(), "m1_errors").Detail, "5,001 of 10,000 calls")
 		require.Equal(t, since, alertOf(c.Latest(), "m1_errors").Since, "still the same alert")
 		require.Same(t, &c.Latest().Alerts[0], &c.Dashboard(time.Minute).Alerts[0], "whatever window is looked at")
 		time.Sleep(5 * time.Minute)
@@ -96,6 +97,37 @@ func TestCallsThatM1CouldNotServeAlarmForFiveMinutes(t *testing.T) {
 		require.Equal(t, "healthy", c.Latest().Health.Status)
 		require.Empty(t, c.Latest().Alerts)
 	})
+}
+
+// The attack: an agent that hangs up while its call is recorded. Three such calls
+// of a quiet hour made M1 "critical", and so not ready, for five minutes.
+func TestAFewFailedCallsOfAQuietEngineSayLittle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		src, c := start(t, collector.Options{})
+		src.m.Calls.Add(99)
+		src.m.M1Errors.Add(99)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, "healthy", c.Latest().Health.Status)
+		require.Empty(t, c.Latest().Alerts)
+		src.m.Calls.Inc()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, "degraded", c.Latest().Health.Status)
+		require.NotNil(t, alertOf(c.Latest(), "m1_errors"))
+	})
+}
+
+func TestNumbersInAlertsAreGrouped(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: " 0 ", 999: " 999 ", 1000: " 1,000 ", 764_368: " 764,368 ", 12_345_678: " 12,345,678 ", 100_000_000: " 100,000,000 "} {
+		src := newFake()
+		src.m.Models.Get("mystery").Unpriced.Inc()
+		src.m.Models.Get("mystery").Tokens.Add(n)
+		d := collector.New(src, collector.Options{}).Latest()
+		require.Contains(t, alertOf(d, "unpriced/mystery").Detail, want)
+	}
 }
 
 func TestAlertsNameWhatIsWrong(t *testing.T) {

@@ -209,12 +209,13 @@ func TestPromisesAreJudgedOverTheWindow(t *testing.T) {
 		}
 		src.m.Calls.Add(10_000)
 		src.m.M1Errors.Add(4)
-		src.m.DecisionMisses.Add(2) // the first calls of two tools
+		src.m.DecisionMisses.Add(10) // the first calls of ten tools
 		time.Sleep(time.Second)
 		synctest.Wait()
 		few := sloOf(c.Latest(), "decision_hit_rate")
 		require.True(t, few.NoData && few.OK, "too few to judge")
-		src.m.DecisionHits.Add(98)
+		require.InDelta(t, 1, few.BudgetRemaining, 0, "what is not judged costs nothing")
+		src.m.DecisionHits.Add(490)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		d := c.Latest()
@@ -245,6 +246,20 @@ func TestPromisesAreJudgedOverTheWindow(t *testing.T) {
 		require.False(t, sloOf(d, "dashboard_snapshot_p99").NoData)
 		require.Equal(t, "ms", sloOf(d, "dashboard_snapshot_p99").Unit)
 	})
+}
+
+// The attack: more runs than the engine remembers. Active runs were counted among
+// the remembered, and the total was more than its parts.
+func TestTheTotalOfRunsIsTheSumOfItsParts(t *testing.T) {
+	t.Parallel()
+	src := newFake()
+	src.m.Runs.Add(5000)
+	src.m.RunsCompleted.Add(2500)
+	src.m.RunsFailed.Add(20)
+	src.set(func(s *engine.Status) { s.Runs = []snapshot.Run{{Status: "active"}, {Status: "completed"}} })
+	r := collector.New(src, collector.Options{}).Latest().Runs
+	require.EqualValues(t, 2480, r.Active)
+	require.Equal(t, r.Total, r.Active+r.Completed+r.Failed)
 }
 
 func TestTotalsAndListsComeFromTheMeterAndTheStatus(t *testing.T) {

@@ -119,8 +119,11 @@ func policyOf(m *meter.Meter, p engine.PolicyStatus) snapshot.Policy {
 
 func runsOf(m *meter.Meter, status engine.Status) snapshot.Runs {
 	took := m.AgentRun.Read()
+	// The ends are read before the beginnings, so that what is left is never below 0.
+	ended, broken := m.RunsCompleted.Load(), m.RunsFailed.Load()
+	total := m.Runs.Load()
 	out := snapshot.Runs{
-		Total: m.Runs.Load(), Completed: m.RunsCompleted.Load(), Failed: m.RunsFailed.Load(),
+		Total: total, Active: total - ended - broken, Completed: ended, Failed: broken,
 		Duration: snapshot.RunDuration{
 			MeanMS: millis(took.Mean()), P50MS: millis(took.Quantile(0.5)),
 			P95MS: millis(took.Quantile(0.95)), P99MS: millis(took.Quantile(0.99)),
@@ -128,11 +131,6 @@ func runsOf(m *meter.Meter, status engine.Status) snapshot.Runs {
 		Recent: first(10, present(status.Runs)),
 		Loops:  present(status.Loops),
 		All:    present(status.Runs),
-	}
-	for i := range status.Runs {
-		if status.Runs[i].Status == "active" {
-			out.Active++
-		}
 	}
 	out.SuccessRate = ratio(out.Completed, out.Completed+out.Failed)
 	return out

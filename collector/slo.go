@@ -26,14 +26,14 @@ const (
 )
 
 // slo lists what is promised, judged over the window. NoData marks what too
-// little happened for; it counts as kept.
+// little happened for; it counts as kept, with its whole budget left.
 func (v view) slo() []snapshot.SLO {
 	m, d := v.meter, v.delta
 	lookups := d.Count(&m.DecisionHits) + d.Count(&m.DecisionMisses)
 	hits := event(snapshot.SLODecisions, 1-decisionHitTarget, d.Count(&m.DecisionMisses), lookups)
 	hits.Target, hits.Actual, hits.AtLeast = decisionHitTarget, ratio(d.Count(&m.DecisionHits), lookups), true
 	if lookups < decisionHitMin {
-		hits.NoData, hits.OK = true, true
+		hits.NoData, hits.OK, hits.BudgetRemaining = true, true, 1
 	}
 	return []snapshot.SLO{
 		fast(snapshot.SLOPolicy, policyTarget, time.Microsecond, d.Distribution(&m.Policy)),

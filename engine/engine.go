@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"m1/cache"
+	"m1/engine/call"
 	"m1/engine/event"
 	"m1/engine/gateway"
 	"m1/engine/ledger"
@@ -32,7 +33,7 @@ type Options struct {
 	Logger  *slog.Logger  // none
 	Keep    int           // newest calls kept for the screen; 2000
 	Runs    int           // runs remembered, the one longest unmoved goes first; 2000
-	MaxOpen int           // released calls that wait for a report; 65536
+	MaxOpen int           // released calls that wait for a report; 65536, those that change nothing go first
 	OpenFor time.Duration // after which a call without a report is given up; 1 h
 }
 
@@ -87,6 +88,11 @@ type Engine struct {
 	open    openCalls
 	runs    runs
 	recent  recent
+
+	// Reports and ends of runs that are being recorded.
+	reporting claims[call.ID]
+	ending    claims[call.RunID]
+
 	batched chan struct{} // size 1: records wait for the disk; a second notice adds nothing
 }
 
@@ -102,7 +108,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{o: o, started: o.Now(), meter: meter.New(), batched: make(chan struct{}, 1)}
 	e.ruling.Store(r)
-	e.open.init(o.MaxOpen)
+	e.open.init(o.MaxOpen, o.OpenFor)
 	e.runs.init(o.Runs, e.meter)
 	e.recent.init(o.Keep)
 	return e, nil
@@ -149,6 +155,11 @@ func (e *Engine) Run(ctx context.Context) error {
 			}
 		case <-expire.C:
 			e.expire()
+			if e.o.Ledger.Status().Err != "" {
+				// A ledger that failed is found well only by writing to it, and whoever
+				// looks at the readiness sends nothing. A failure is already told.
+				_ = e.mark(e.event(event.LedgerRecovered, nil))
+			}
 		}
 	}
 }

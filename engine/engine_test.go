@@ -378,8 +378,6 @@ func TestRunsAreFollowedFromStartToEnd(t *testing.T) {
 	require.ErrorIs(t, w.EndRun(t.Context(), "r", "error"), call.ErrUnknownRun)
 	require.ErrorIs(t, w.EndRun(t.Context(), "nobody", "error"), call.ErrUnknownRun)
 	require.Equal(t, int64(1), w.Meter().RunsFailed.Load())
-	w.propose(t, "r", "think", `{}`)
-	require.Equal(t, "active", w.Status().Runs[0].Status, "a run that moves again is active again")
 }
 
 func TestBatchedRecordsAreDurableWithin50ms(t *testing.T) {
@@ -503,4 +501,29 @@ func BenchmarkProposeHit(b *testing.B) {
 	}
 	slices.Sort(lat)
 	b.ReportMetric(float64(lat[len(lat)*99/100]), "p99-ns")
+}
+
+// After a full disk had room again, M1 stayed "not ready": nobody sent the write
+// that would have shown it.
+func TestALedgerThatFailedIsTriedUntilItWorks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, rules, func(o *engine.Options) { o.Ledger = sick{inMemory(t)} })
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- w.Run(ctx) }()
+		time.Sleep(5500 * time.Millisecond)
+		stop()
+		require.NoError(t, <-ended)
+		require.Len(t, w.events(t, event.LedgerRecovered), 5, "one try a second while the ledger says that it failed")
+	})
+}
+
+// sick says that its last write failed.
+type sick struct{ ledger.Store }
+
+func (s sick) Status() ledger.Status {
+	st := s.Store.Status()
+	st.Err = "disk full"
+	return st
 }

@@ -65,7 +65,9 @@ func (e *Engine) Propose(ctx context.Context, p call.Proposal) (call.Decision, e
 		if change != nil {
 			change.Done()
 		}
-		e.meter.M1Errors.Inc()
+		if !gaveUp(ctx, err) {
+			e.meter.M1Errors.Inc()
+		}
 		e.runs.answered(p.Run, call.Deny, false)
 		return call.Decision{ID: c.id, Scope: c.use.Scope, Version: c.d.Version, Rule: "ledger_unavailable",
 			Reason: "M1 cannot record this call, so it must not run; see the health of the ledger"}, err
@@ -79,6 +81,12 @@ func (e *Engine) Propose(ctx context.Context, p call.Proposal) (call.Decision, e
 	e.count(&c)
 	e.recent.add(c.picture())
 	return c.d, nil
+}
+
+// gaveUp says that err is the caller's own doing: it hung up, or had no more time.
+// Counted as an error of M1, it would let any client take M1 out of service.
+func gaveUp(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
 }
 
 // judge asks the policy. In observe mode the answer is counted and everything
@@ -107,7 +115,9 @@ func (e *Engine) lookUp(c *proposed) {
 	answer, ticket, hit := e.o.Cache.Get(string(c.p.Run), cache.Key(c.digest), tags(c.use.Reads))
 	c.cacheTook = e.o.Now().Sub(start)
 	e.meter.CacheRead.Observe(c.cacheTook)
-	c.ticket = ticket
+	if !e.open.doubtful(c.p.Run, start) {
+		c.ticket = ticket
+	}
 	if c.d.Cache.Status = call.CacheMiss; hit {
 		c.d.Cache = call.CacheAnswer{Status: call.CacheHit, Tier: string(answer.Tier), Age: answer.Age, Result: answer.Value}
 	}
@@ -155,7 +165,9 @@ func (e *Engine) keep(ctx context.Context, c *proposed) error {
 }
 
 // record keeps ev: durable on return if it must be, else within the flush
-// interval. A full queue waits for the disk rather than losing a record.
+// interval. A queue that takes nothing, because it is full or the disk failed,
+// makes it wait for the disk and have its outcome: no record is promised that
+// might be lost, and who asks next finds out that the disk works again.
 func (e *Engine) record(ctx context.Context, ev event.Event, durable bool) error {
 	start := e.o.Now()
 	var err error
@@ -167,7 +179,7 @@ func (e *Engine) record(ctx context.Context, ev event.Event, durable bool) error
 		case e.batched <- struct{}{}:
 		default: // Run has been told already
 		}
-	} else if errors.Is(err, ledger.ErrFull) {
+	} else if errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrUnavailable) {
 		_, err = e.o.Ledger.Append(ctx, ev)
 		e.meter.Ledger.Observe(e.o.Now().Sub(start))
 	}

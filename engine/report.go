@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 
 	"m1/collector/snapshot"
 	"m1/engine/call"
@@ -14,14 +15,24 @@ import (
 // is kept, what a write or execute call may have changed is forgotten, and the
 // outcome is recorded within 50 ms. It returns call.ErrUnknownCall for a call
 // that was never released, was answered from the cache, or was reported already.
+// After any other error the call is still open: report it again. Of reports of
+// one call at the same time one succeeds.
 func (e *Engine) Report(ctx context.Context, r call.Report) error {
-	o, ok := e.open.take(r.ID)
+	if err := e.reporting.take(ctx, r.ID); err != nil {
+		return fmt.Errorf("another report of this call is being recorded: %w", err)
+	}
+	defer e.reporting.give(r.ID)
+	o, ok := e.open.get(r.ID)
 	if !ok {
 		return call.ErrUnknownCall
 	}
 	// Before anything that can fail: readers must not wait for a broken ledger.
 	o.close()
 	sum := sha256.Sum256(r.Result)
+	if err := e.recordReport(ctx, o, r, sum); err != nil {
+		return err
+	}
+	e.open.forget(r.ID)
 	if r.Outcome == call.OK && o.cacheable && len(r.Result) > 0 {
 		start := e.o.Now()
 		o.ticket.Keep(r.Result)
@@ -32,7 +43,10 @@ func (e *Engine) Report(ctx context.Context, r call.Report) error {
 		c.Outcome, c.ErrorType, c.ToolMS = r.Outcome, r.ErrorType, micros(r.Duration)/1000
 		c.Result, c.ResultBytes = preview(r.Result), len(r.Result)
 	})
+	return nil
+}
 
+func (e *Engine) recordReport(ctx context.Context, o *openCall, r call.Report, sum [sha256.Size]byte) error {
 	data := event.ReportedData{Outcome: r.Outcome, ErrorType: r.ErrorType, DurationUS: r.Duration.Microseconds(), ResultBytes: len(r.Result)}
 	if len(r.Result) > 0 {
 		data.ResultSHA256 = hex.EncodeToString(sum[:])

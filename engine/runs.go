@@ -3,6 +3,7 @@ package engine
 import (
 	"container/list"
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -44,6 +45,8 @@ type run struct {
 	view snapshot.Run
 	seen map[call.Digest]*memory
 
+	ended time.Time // zero while it is active
+
 	last   call.Digest // of the last call
 	tool   string      // of the last call
 	streak int         // identical calls in a row, up to the last
@@ -68,13 +71,13 @@ const (
 )
 
 // touch returns the run, made if need be, and moves it to the front. A run that
-// had ended is active again. rs.mu is held.
+// has ended stays so, whatever comes late. rs.mu is held.
 func (rs *runs) touch(id call.RunID, agent call.AgentID, now time.Time) *run {
 	rs.moved()
 	if el, ok := rs.byID[id]; ok {
 		rs.order.MoveToFront(el)
 		r := el.Value.(*run)
-		r.view.LastAt, r.view.Status, r.view.StopReason = now, active, ""
+		r.view.LastAt = now
 		return r
 	}
 	rs.meter.Runs.Inc()
@@ -176,13 +179,14 @@ func (rs *runs) use(u call.Usage, charge call.Charge, now time.Time) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.touch(u.Run, u.Agent, now)
-	r.view.CostNano += charge.Cost
+	r.view.CostNano = r.view.CostNano.Plus(charge.Cost)
 	r.view.CostUSD = r.view.CostNano.String()
 	r.view.Unpriced = r.view.Unpriced || !charge.Priced
 }
 
 // StartRun records the beginning of a run. It may be left out: a run begins with
-// its first call or usage.
+// its first call or usage. A run that has ended begins again: it is counted as
+// one more, and its own sums go on.
 func (e *Engine) StartRun(ctx context.Context, r call.Run) error {
 	if r.ID == "" {
 		return call.ErrUnknownRun
@@ -194,23 +198,57 @@ func (e *Engine) StartRun(ctx context.Context, r call.Run) error {
 	}
 	e.runs.mu.Lock()
 	defer e.runs.mu.Unlock()
-	run := e.runs.touch(r.ID, r.Agent, e.o.Now())
-	run.view.Agent, run.view.Goal = r.Agent, r.Goal
+	e.runs.start(r, e.o.Now())
 	return nil
 }
 
-// EndRun records the end of a run and forgets its cached results. It returns
-// call.ErrUnknownRun for a run that the engine has not seen or that has ended.
+// start begins a run, again if it had ended. rs.mu is held.
+func (rs *runs) start(r call.Run, now time.Time) {
+	run := rs.touch(r.ID, r.Agent, now)
+	v := &run.view
+	if v.Status != active {
+		rs.meter.Runs.Inc()
+		v.Status, v.StopReason, v.StartedAt = active, "", now
+		run.ended = time.Time{}
+	}
+	v.Agent, v.Goal = r.Agent, r.Goal
+}
+
+// EndRun records the end of a run and forgets its cached results. What comes
+// late, calls and usage, is decided, priced and counted in the run like before,
+// and the run stays ended. It returns call.ErrUnknownRun for a run that the engine
+// has not seen or that has ended. After any other error the run goes on: end it
+// again.
 func (e *Engine) EndRun(ctx context.Context, id call.RunID, stopReason string) error {
-	view, ok := e.runs.end(id, stopReason, e.o.Now())
+	if err := e.ending.take(ctx, id); err != nil {
+		return fmt.Errorf("another end of this run is being recorded: %w", err)
+	}
+	defer e.ending.give(id)
+	view, ok := e.runs.active(id)
 	if !ok {
 		return call.ErrUnknownRun
 	}
-	e.o.Cache.Drop(string(id))
-	e.meter.AgentRun.Observe(view.LastAt.Sub(view.StartedAt))
 	ev := e.event(event.RunEnded, event.RunEndedData{StopReason: stopReason, ToolCalls: view.ToolCalls, CostNano: view.CostNano})
 	ev.Run, ev.Agent = id, view.Agent
-	return e.record(ctx, ev, false)
+	if err := e.record(ctx, ev, false); err != nil {
+		return err
+	}
+	e.o.Cache.Drop(string(id))
+	if view, ok = e.runs.end(id, stopReason, e.o.Now()); ok { // else newer runs took its place
+		e.meter.AgentRun.Observe(view.LastAt.Sub(view.StartedAt))
+	}
+	return nil
+}
+
+// active returns the run as it stands, unless it has ended.
+func (rs *runs) active(id call.RunID) (snapshot.Run, bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	el, ok := rs.byID[id]
+	if !ok || el.Value.(*run).view.Status != active {
+		return snapshot.Run{}, false
+	}
+	return el.Value.(*run).view, true
 }
 
 func (rs *runs) end(id call.RunID, reason string, now time.Time) (snapshot.Run, bool) {
@@ -223,7 +261,7 @@ func (rs *runs) end(id call.RunID, reason string, now time.Time) (snapshot.Run, 
 	rs.moved()
 	rs.order.MoveToFront(el)
 	r := el.Value.(*run)
-	r.view.LastAt, r.view.StopReason = now, reason
+	r.view.LastAt, r.view.StopReason, r.ended = now, reason, now
 	if reason == Completed {
 		r.view.Status = completed
 		rs.meter.RunsCompleted.Inc()
@@ -233,6 +271,7 @@ func (rs *runs) end(id call.RunID, reason string, now time.Time) (snapshot.Run, 
 	}
 	rs.sightings -= len(r.seen)
 	r.seen = map[call.Digest]*memory{}
+	r.streak = 0 // a late call begins a new one, which is shown like any other
 	return r.view, true
 }
 
@@ -249,10 +288,14 @@ func (rs *runs) views() ([]snapshot.Run, []snapshot.Loop) {
 	for el := rs.order.Front(); el != nil; el = el.Next() {
 		r := el.Value.(*run)
 		v := r.view
-		v.DurationMS = v.LastAt.Sub(v.StartedAt).Milliseconds()
+		until := v.LastAt
+		if v.Status != active {
+			until = r.ended // what came late does not make it longer
+		}
+		v.DurationMS = until.Sub(v.StartedAt).Milliseconds()
 		out = append(out, v)
 		switch {
-		case v.Status == active && r.streak >= LoopStreak:
+		case r.streak >= LoopStreak:
 			open = append(open, snapshot.Loop{Run: v.ID, Agent: v.Agent, Tool: r.tool, Streak: r.streak, Since: r.since, Open: true})
 		case r.worst.Streak >= LoopStreak:
 			past = append(past, r.worst)

@@ -37,7 +37,8 @@ func (e *Engine) countUsage(u call.Usage, charge call.Charge) {
 	m.TokensIn.Add(u.Input)
 	m.TokensOut.Add(u.Output)
 	m.TokensRead.Add(u.CacheRead)
-	m.TokensWritten.Add(u.CacheWrite5m + u.CacheWrite1h)
+	m.TokensWritten.Add(u.CacheWrite5m)
+	m.TokensWritten.Add(u.CacheWrite1h)
 	if charge.Priced {
 		m.CostNano.Add(int64(charge.Cost))
 		model.Nano.Add(int64(charge.Cost))

@@ -71,7 +71,7 @@ func (d *Daemon) openAPI() (err error) {
 	}
 	d.api = &server{pages: pages, http: &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), // else it writes over the screen
+		MaxHeaderBytes: maxHeader, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), // else it writes over the screen
 	}}
 	return nil
 }

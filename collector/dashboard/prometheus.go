@@ -30,11 +30,11 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 // No label is ever a run, a call or an argument: their number has no bound. Those
 // of tools and models come from families of the meter, which are bounded.
 var (
-	decisionsDesc  = describe("m1_decisions_total", "Answers to proposed calls.", "effect", "scope")
+	decisionsDesc  = describe("m1_decisions_total", "Answers to proposed calls; a tool that is in no catalogue counts as execute.", "effect", "scope")
 	policyDesc     = describe("m1_policy_duration_seconds", "How long the policy took to judge a call.")
 	cacheDesc      = describe("m1_cache_requests_total", "Questions to the caches of decisions and of tool results.", "cache", "tier", "result")
 	toolErrorsDesc = describe("m1_tool_errors_total", "Reports that a tool failed.", "tool")
-	costDesc       = describe("m1_cost_usd_total", "Priced usage in US dollars; usage without a price is not in it.", "model")
+	costDesc       = describe("m1_cost_usd_total", "Priced usage in US dollars; a model that has none yet is not listed, and usage without a price is not in it.", "model")
 	budgetDesc     = describe("m1_budget_used_ratio", "Used share of a budget.", "budget")
 	approvalsDesc  = describe("m1_approvals_pending", "Open questions to people.")
 	redisDesc      = describe("m1_redis_up", "1 while Redis answers, 0 while it does not or none is configured.")
@@ -78,8 +78,8 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 	}
 	m := s.Source.Meter()
 	for effect := range m.Decisions {
-		for scope := range m.Decisions[effect] {
-			count(decisionsDesc, float64(m.Decisions[effect][scope].Load()), call.Effect(effect).String(), scopeLabel(call.Scope(scope)))
+		for _, scope := range []call.Scope{call.Read, call.Write, call.Execute} { // a tool that nobody listed executes
+			count(decisionsDesc, float64(m.Decisions[effect][scope].Load()), call.Effect(effect).String(), scope.String())
 		}
 	}
 	out <- policyMetric(m.Policy.Read())
@@ -92,7 +92,9 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 		count(toolErrorsDesc, float64(v), name)
 	}
 	for name, v := range byLabel(m.Models, func(t *meter.ModelMeter) int64 { return t.Nano.Load() }) {
-		count(costDesc, call.Nano(v).USD(), name)
+		if v > 0 { // unknown is not zero: a model shows with its first priced usage
+			count(costDesc, call.Nano(v).USD(), name)
+		}
 	}
 	gauge(queueDesc, float64(s.Ledger.Status().Queue))
 	gauge(buildDesc, 1, s.Version, runtime.Version())
@@ -130,11 +132,4 @@ func byLabel[T any](f *meter.Family[T], read func(*T) int64) map[string]int64 {
 		out[strings.ToValidUTF8(name, "\uFFFD")] += read(of)
 	}
 	return out
-}
-
-func scopeLabel(s call.Scope) string {
-	if s == call.NoScope {
-		return "none" // a tool that is in no catalogue
-	}
-	return s.String()
 }

@@ -16,7 +16,7 @@ func busy(t testing.TB) *site {
 	s.ledger.queue = 3
 	m := s.source.meter
 	m.Decisions[call.Allow][call.Read].Add(7)
-	m.Decisions[call.Deny][call.NoScope].Inc()
+	m.Decisions[call.Deny][call.Execute].Inc()
 	for _, d := range []time.Duration{800 * time.Nanosecond, 15 * time.Microsecond, 15 * time.Microsecond, time.Minute} {
 		m.Policy.Observe(d)
 	}
@@ -27,6 +27,8 @@ func busy(t testing.TB) *site {
 	m.Tools.Get("bad\xff").Errors.Add(1)
 	m.Tools.Get("bad\xfe").Errors.Add(1)
 	m.Models.Get(`m"1`).Nano.Add(23_076_000)
+	m.Models.Get("in-house").Calls.Inc()
+	m.Models.Get("in-house").Unpriced.Inc()
 	return s
 }
 
@@ -37,7 +39,7 @@ func TestPrometheusReadsTheInstruments(t *testing.T) {
 	require.Contains(t, w.Header().Get("Content-Type"), "text/plain")
 	for _, line := range []string{
 		`m1_decisions_total{effect="allow",scope="read"} 7`,
-		`m1_decisions_total{effect="deny",scope="none"} 1`,
+		`m1_decisions_total{effect="deny",scope="execute"} 1`,
 		`m1_decisions_total{effect="ask",scope="execute"} 0`,
 		`m1_policy_duration_seconds_bucket{le="1e-06"} 1`,
 		`m1_policy_duration_seconds_bucket{le="1e-05"} 1`,
@@ -60,6 +62,9 @@ func TestPrometheusReadsTheInstruments(t *testing.T) {
 		require.Contains(t, w.Body.String(), "\n"+line)
 	}
 	require.Contains(t, w.Body.String(), "go_goroutines")
+	require.NotContains(t, w.Body.String(), `scope="none"`, "a tool that nobody listed executes")
+	// It was 0: a dashboard showed a model that nobody knows the price of as free.
+	require.NotContains(t, w.Body.String(), `m1_cost_usd_total{model="in-house"}`)
 	require.NotContains(t, w.Body.String(), "r1", "no label per run")
 	require.NotContains(t, w.Body.String(), "tc_", "no label per call")
 }

@@ -320,8 +320,8 @@ type Process struct {
 
 // Runs is /api/m1/dashboard/runs.
 type Runs struct {
-	Total       int64       `json:"total"`
-	Active      int64       `json:"active"`
+	Total       int64       `json:"total"`  // active + completed + failed
+	Active      int64       `json:"active"` // begun and not ended, those the engine no longer remembers included
 	Completed   int64       `json:"completed"`
 	Failed      int64       `json:"failed"`
 	SuccessRate float64     `json:"success_rate"` // completed / ended; 0 while none ended

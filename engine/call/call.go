@@ -108,9 +108,14 @@ type Usage struct {
 	CacheWrite1h int64
 }
 
-// Tokens is the sum over all kinds.
+// Tokens is the sum over all kinds, at most the greatest int64. A kind with a
+// negative number, which no vendor reports, counts as none.
 func (u Usage) Tokens() int64 {
-	return u.Input + u.Output + u.CacheRead + u.CacheWrite5m + u.CacheWrite1h
+	var sum int64
+	for _, n := range [...]int64{u.Input, u.Output, u.CacheRead, u.CacheWrite5m, u.CacheWrite1h} {
+		sum = plus(sum, max(n, 0))
+	}
+	return sum
 }
 
 // Charge is what a Usage costs. Unpriced usage has Priced false and no cost.

@@ -92,6 +92,47 @@ func TestAmbiguousArgumentsAreRefused(t *testing.T) {
 	}
 }
 
+// The attack: read {"amount":1e400}, then {"amount":1e500}. Both became one key, so
+// the second was answered with the first's result, and a grant for one let the
+// other through. The same with 9007199254740993.0 and 9007199254740992.0.
+func TestTwoNumbersNeverBecomeOneKey(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[string]string{
+		"1e400": "out of range", "-1e400": "out of range", "1e-400": "out of range", "1.5E+999999999999": "out of range",
+		"9007199254740993.0": "too large to be exact", "9007199254740993e0": "too large to be exact", "-9.007199254740993e15": "too large to be exact",
+		"900719925474099.30E1": "too large to be exact", "100000000000000000000000.1": "too large to be exact",
+		"1" + strings.Repeat("0", 400) + ".0": "out of range",
+	} {
+		for _, args := range []string{`{"a":` + n + `}`, `{"a":"\\\"","b":[true,{"c":` + n + ` }]}`} {
+			_, err := call.Canonical(json.RawMessage(args))
+			require.ErrorIs(t, err, call.ErrArgs, args)
+			require.ErrorContains(t, err, want, args)
+			require.ErrorContains(t, err, "send it as text")
+			require.Less(t, len(err.Error()), 200)
+		}
+	}
+	for n, want := range map[string]string{
+		"9007199254740992.0": "9007199254740992", "6.022e23": "6.022e+23", "1e23": "1e+23", "0.0e999": "0", "1e-300": "1e-300",
+		"0.12345678901234567": "0.12345678901234566", "37.774929500000000001": "37.7749295", "1e21": "1e+21", "12e1": "120",
+		`"1e400"`: `"1e400"`, `"x\\"`: `"x\\"`,
+	} {
+		got, err := call.Canonical(json.RawMessage(`{"a":` + n + `}`))
+		require.NoError(t, err, n)
+		require.Equal(t, `{"a":`+want+`}`, string(got))
+	}
+}
+
+// The attack: usage of 2^63-1 tokens twice; the costs became negative.
+func TestMoneyAndTokensStayAtTheGreatestNumber(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, call.Nano(5), call.Nano(2).Plus(3))
+	require.Equal(t, call.Nano(math.MaxInt64), call.Nano(math.MaxInt64).Plus(1))
+	require.Equal(t, call.Nano(math.MaxInt64), call.Nano(math.MaxInt64-1).Plus(math.MaxInt64))
+	require.EqualValues(t, 15, call.Usage{Input: 1, Output: 2, CacheRead: 3, CacheWrite5m: 4, CacheWrite1h: 5}.Tokens())
+	require.EqualValues(t, math.MaxInt64, call.Usage{Input: math.MaxInt64, CacheWrite1h: math.MaxInt64}.Tokens())
+	require.EqualValues(t, 7, call.Usage{Input: 7, Output: math.MinInt64}.Tokens())
+}
+
 func TestADigestKeepsToolAndArgumentsApart(t *testing.T) {
 	t.Parallel()
 	require.NotEqual(t, call.DigestOf("a", json.RawMessage(`b{}`)), call.DigestOf("ab", json.RawMessage(`{}`)))
@@ -101,7 +142,7 @@ func TestADigestKeepsToolAndArgumentsApart(t *testing.T) {
 
 // Canonical form is a fixed point, keeps the value, and does not write to its input.
 func FuzzCanonical(f *testing.F) {
-	for _, s := range []string{`{}`, `{"b":1,"a":2.50}`, `{"a":"\u00e9"}`, `{"n":1e400}`, `{"a":{"b":[null,true,-0.0]}}`, `{"n":9007199254740993}`} {
+	for _, s := range []string{`{}`, `{"b":1,"a":2.50}`, `{"a":"\u00e9"}`, `{"n":1e400}`, `{"a":{"b":[null,true,-0.0]}}`, `{"n":9007199254740993}`, `{"n":[1.5e300,9007199254740993.0,"\"1e9"]}`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -119,7 +160,7 @@ func FuzzCanonical(f *testing.F) {
 		}
 		var a, b any
 		if json.Unmarshal(in, &a) != nil {
-			return // numbers that no float64 holds
+			return // great integers that no float64 holds
 		}
 		require.NoError(t, json.Unmarshal(once, &b))
 		require.Equal(t, a, b)
@@ -140,13 +181,20 @@ func FuzzNano(f *testing.F) {
 }
 
 func BenchmarkCanonicalAndDigest(b *testing.B) {
-	args := json.RawMessage(`{"origin":"JFK","destination":"SEA","date":"2024-05-20"}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		c, err := call.Canonical(args)
-		if err != nil {
-			b.Fatal(err)
-		}
-		call.DigestOf("search_direct_flight", c)
+	file, err := json.Marshal(map[string]string{"file_path": "/a", "content": strings.Repeat("if a == \"b\" {\n\treturn 1.5\n}\n", 2000)})
+	require.NoError(b, err)
+	for name, args := range map[string]json.RawMessage{
+		"flight": json.RawMessage(`{"origin":"JFK","destination":"SEA","date":"2024-05-20"}`), "file": file,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c, err := call.Canonical(args)
+				if err != nil {
+					b.Fatal(err)
+				}
+				call.DigestOf("search_direct_flight", c)
+			}
+		})
 	}
 }

@@ -19,7 +19,8 @@ var ErrArgs = errors.New("call: arguments")
 // white space, one spelling per string and number. Integers keep their digits,
 // where RFC 8785 would round beyond 2^53, so that two ids never become one key.
 // Empty args are {}. It fails on anything but a single JSON object, on duplicate
-// member names and on invalid UTF-8.
+// member names, on invalid UTF-8, and on a number with a fraction or an exponent
+// that a float64 does not reach, or from 2^53 on does not hold to the digit.
 func Canonical(args json.RawMessage) (json.RawMessage, error) {
 	if len(args) == 0 {
 		return json.RawMessage("{}"), nil
@@ -30,6 +31,9 @@ func Canonical(args json.RawMessage) (json.RawMessage, error) {
 	}
 	if v.Kind() != '{' {
 		return nil, fmt.Errorf("%w: want a JSON object, got %s", ErrArgs, v.Kind())
+	}
+	if err := checkNumbers(args); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrArgs, err)
 	}
 	return json.RawMessage(v), nil
 }

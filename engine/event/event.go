@@ -16,14 +16,15 @@ type Kind string
 
 // The kinds that the engine records.
 const (
-	EngineStarted Kind = "engine.started"
-	EngineStopped Kind = "engine.stopped"
-	PolicyLoaded  Kind = "policy.loaded"
-	RunStarted    Kind = "run.started"
-	RunEnded      Kind = "run.ended"
-	Decided       Kind = "call.decided"
-	Reported      Kind = "call.reported"
-	Used          Kind = "usage.recorded"
+	EngineStarted   Kind = "engine.started"
+	EngineStopped   Kind = "engine.stopped"
+	LedgerRecovered Kind = "ledger.recovered"
+	PolicyLoaded    Kind = "policy.loaded"
+	RunStarted      Kind = "run.started"
+	RunEnded        Kind = "run.ended"
+	Decided         Kind = "call.decided"
+	Reported        Kind = "call.reported"
+	Used            Kind = "usage.recorded"
 )
 
 // Hash links an event to all events before it.

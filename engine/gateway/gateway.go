@@ -18,7 +18,9 @@ type Decider interface {
 	// Use records what a model call consumed and prices it.
 	Use(context.Context, call.Usage) (call.Charge, error)
 	// StartRun and EndRun frame an agent run. Both may be left out: a run begins
-	// with its first call. EndRun drops the run's cached results.
+	// with its first call. EndRun drops the run's cached results. A call or usage
+	// that comes after it is still decided and counted, but the run stays ended;
+	// only StartRun begins it again, as one more run.
 	StartRun(context.Context, call.Run) error
 	EndRun(ctx context.Context, run call.RunID, stopReason string) error
 }

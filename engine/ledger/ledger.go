@@ -71,7 +71,9 @@ type Store interface {
 	// Enqueue accepts all of evs or none, without waiting for the disk; the next
 	// Append or Flush makes them durable. A failed write keeps them, in order,
 	// for the next. It returns ErrFull when the queue has no room, or an error
-	// that wraps ErrInvalid.
+	// that wraps ErrInvalid, or ErrUnavailable as long as the last write failed:
+	// nobody can say whether the disk will ever take what waits, so nothing is
+	// added to it. Append and Flush try the disk again.
 	Enqueue(evs ...event.Event) error
 	// Flush returns after everything enqueued so far is durable. If its context
 	// ends first, the events stay in the queue.

@@ -1,16 +1,30 @@
 package meter
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+)
 
-// Counter is a sum that only rises. The zero value is ready, and it is safe for
-// concurrent use.
+// Counter is a sum that only rises, and stays at the greatest int64 rather than
+// wrap around. The zero value is ready, and it is safe for concurrent use.
 type Counter struct{ n atomic.Int64 }
 
 // Inc adds one.
-func (c *Counter) Inc() { c.n.Add(1) }
+func (c *Counter) Inc() {
+	if c.n.Add(1) < 0 {
+		c.n.Store(math.MaxInt64)
+	}
+}
 
-// Add adds n, which must not be negative.
-func (c *Counter) Add(n int64) { c.n.Add(n) }
+// Add adds n; a negative n adds nothing.
+func (c *Counter) Add(n int64) {
+	for n > 0 {
+		have := c.n.Load()
+		if c.n.CompareAndSwap(have, have+min(n, math.MaxInt64-have)) {
+			return
+		}
+	}
+}
 
 // Load is the sum so far.
 func (c *Counter) Load() int64 { return c.n.Load() }

@@ -42,20 +42,20 @@ func TestUseResolvesWhatACallReachesByItsArguments(t *testing.T) {
 		tool, args string
 		want       tool.Use
 	}{
-		"a scalar narrows":             {"get_order", `{"order_id":"#1"}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(one("orders", `"#1"`), whole("products"))}},
-		"a number is another item":     {"get_order", `{"order_id":1}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(one("orders", `1`), whole("products"))}},
+		"a scalar narrows":             {"get_order", `{"order_id":"#1"}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(one("orders", `#1`), whole("products"))}},
+		"a number narrows as text":     {"get_order", `{"order_id":1}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(one("orders", `1`), whole("products"))}},
 		"an absent argument does not":  {"get_order", `{}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(whole("orders"), whole("products"))}},
 		"nor does null":                {"get_order", `{"order_id":null}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(whole("orders"), whole("products"))}},
 		"nor a list":                   {"get_order", `{"order_id":["1"]}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(whole("orders"), whole("products"))}},
 		"nor a member of a member":     {"get_order", `{"a":{"order_id":"1"}}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(whole("orders"), whole("products"))}},
 		"depends on nothing":           {"convert_currency", `{"n":1}`, tool.Use{Scope: call.Read, Cacheable: true}},
 		"not cacheable":                {"clock", `{}`, tool.Use{Scope: call.Read}},
-		"a write narrows what changes": {"cancel_order", `{"order_id":"1"}`, tool.Use{Scope: call.Write, Changes: items(one("orders", `"1"`), whole("users"))}},
+		"a write narrows what changes": {"cancel_order", `{"order_id":"1"}`, tool.Use{Scope: call.Write, Changes: items(one("orders", `1`), whole("users"))}},
 		"a write that changes nothing": {"notify", `{}`, tool.Use{Scope: call.Write}},
 		"execute changes everything":   {"run_report", `{}`, tool.Use{Scope: call.Execute, ChangesAll: true}},
 		"a value chooses its case":     {"edit", `{"command":"view","path":"/a"}`, tool.Use{Scope: call.Read, Cacheable: true, Reads: items(whole("files"))}},
 		"another value, another case":  {"edit", `{"command":"run"}`, tool.Use{Scope: call.Execute, ChangesAll: true}},
-		"without otherwise, the tool":  {"edit", `{"command":"create","path":"/a"}`, tool.Use{Scope: call.Write, Changes: items(one("files", `"/a"`))}},
+		"without otherwise, the tool":  {"edit", `{"command":"create","path":"/a"}`, tool.Use{Scope: call.Write, Changes: items(one("files", `/a`))}},
 		"true is a value":              {"delete", `{"dry_run":true}`, tool.Use{Scope: call.Read}},
 		"the text true is another":     {"delete", `{"dry_run":"true"}`, tool.Use{Scope: call.Write, Changes: items(whole("files"))}},
 	}
@@ -94,16 +94,69 @@ func TestItemsOverlapWhenTheyCanBeTheSame(t *testing.T) {
 		a, b tool.Item
 		want bool
 	}{
-		{one("orders", `"1"`), one("orders", `"1"`), true},
-		{one("orders", `"1"`), one("orders", `1`), false},
-		{one("orders", `"1"`), one("users", `"1"`), false},
-		{one("orders", `"1"`), whole("orders"), true},
+		{one("orders", `1`), one("orders", `1`), true},
+		{one("orders", `1`), one("orders", `2`), false},
+		{one("orders", `1`), one("users", `1`), false},
+		{one("orders", `1`), whole("orders"), true},
 		{whole("orders"), whole("users"), false},
 		{whole("*"), one("users", `1`), true},
 	} {
 		require.Equal(t, c.want, c.a.Overlaps(c.b))
 		require.Equal(t, c.want, c.b.Overlaps(c.a))
 	}
+}
+
+// reads is what get_order of the test catalogue reads of the order named by the
+// JSON text id.
+func reads(t testing.TB, id string) tool.Item {
+	t.Helper()
+	e, ok := orders(t).Lookup("get_order")
+	require.True(t, ok)
+	args, err := call.Canonical(json.RawMessage(`{"order_id":` + id + `}`))
+	require.NoError(t, err)
+	for _, item := range e.Use(args).Reads {
+		if item.Collection == "orders" {
+			return item
+		}
+	}
+	t.Fatal("get_order reads no orders")
+	return tool.Item{}
+}
+
+// The attack: read {"order_id":7}, write {"order_id":"7"}, read again. The tool
+// takes both for the same order; the cache did not, and gave the old answer.
+func TestAnItemHasOneNameHoweverItsIDIsSpelled(t *testing.T) {
+	t.Parallel()
+	for _, same := range [][]string{
+		{`7`, `"7"`, `7.0`, `"7.0"`, `70e-1`, `"7e0"`}, {`true`, `"true"`}, {`0`, `-0`, `"-0"`, `-0.0`, `"0.00"`},
+		{`"1e21"`, `1e21`, `"1E+21"`}, {`"a/b"`, `"a\/b"`, `"\u0061/b"`}, {`9007199254740993`, `"9007199254740993"`},
+		{`"` + strings.Repeat("x", 100) + `"`, `"\u0078` + strings.Repeat("x", 99) + `"`},
+	} {
+		for _, id := range same {
+			require.Equal(t, reads(t, same[0]), reads(t, id), "%s", id)
+			require.False(t, reads(t, id).Whole)
+		}
+	}
+	distinct := map[tool.Item]string{}
+	for _, id := range []string{
+		`7`, `8`, `"07"`, `""`, `"7 "`, `"7e"`, `"7ea1"`, `"-"`, `"-x"`, `"1.2.3"`, `"\""`, `9007199254740993`, `9007199254740992`, `true`, `false`,
+	} {
+		item := reads(t, id)
+		require.NotContains(t, distinct, item, "%s and %s are one item", id, distinct[item])
+		distinct[item] = id
+	}
+}
+
+// The attack: reads of ids of 1 MB each. The cache kept them whole as names of
+// what its answers depend on: 16 GB a run.
+func TestALongIDIsKeptAsItsDigest(t *testing.T) {
+	t.Parallel()
+	long := reads(t, `"`+strings.Repeat("x", 1<<20)+`"`)
+	require.Regexp(t, `^sha256:[0-9a-f]{64}$`, long.ID)
+	require.NotEqual(t, long, reads(t, `"`+strings.Repeat("x", 1<<20+1)+`"`))
+	require.NotEqual(t, long, reads(t, `"`+long.ID+`"`), "an id that looks like a digest is another item")
+	require.Equal(t, strings.Repeat("x", 64), reads(t, `"`+strings.Repeat("x", 64)+`"`).ID)
+	require.Len(t, reads(t, `1`+strings.Repeat("0", 1<<10)).ID, 71, "numbers too")
 }
 
 func TestParseTellsEveryMistakeOfACatalogue(t *testing.T) {
@@ -311,7 +364,15 @@ func FuzzUseFindsTheArgumentThatADecoderFinds(f *testing.F) {
 		var m map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(args, &m))
 		if v := jsontext.Value(m["id"]); len(v) > 0 && v.Kind() != 'n' && v.Kind() != '{' && v.Kind() != '[' {
-			want = one("x", string(v))
+			id := string(v)
+			if v.Kind() == '"' {
+				require.NoError(t, json.Unmarshal(v, &id))
+			}
+			if len(id) > 64 || strings.ContainsAny(id[:min(len(id), 1)], "-0123456789") {
+				require.False(t, got.Whole) // another spelling of it; see itemID
+				return
+			}
+			want = one("x", id)
 		}
 		require.Equal(t, want, got)
 	})

@@ -22,7 +22,7 @@ type Use struct {
 // Item is a collection, or one thing in it.
 type Item struct {
 	Collection string // may be Everything, which is always Whole
-	ID         string // JSON text of the argument that names the item: "1" and 1 differ
+	ID         string // text of the argument that names the item, at most 71 bytes; see itemID
 	Whole      bool   // all of the collection; ID is empty
 }
 
@@ -127,8 +127,8 @@ func narrow(ts []target, args []byte) []Item {
 		if t.arg == nil {
 			continue
 		}
-		if id := member(args, t.arg); scalar(id) {
-			items[i].Whole, items[i].ID = false, string(id)
+		if id, ok := itemID(member(args, t.arg)); ok {
+			items[i].Whole, items[i].ID = false, id
 		}
 	}
 	return items

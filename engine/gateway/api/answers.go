@@ -49,16 +49,20 @@ func keyOf(agent, key string) answerKey {
 	return sha256.Sum256(append(a[:], k[:]...))
 }
 
-// once returns the answer that was given to key, or decides and keeps it. While
-// another request with key is being decided it waits for that one. A refusal is
-// never kept: whoever asks next decides anew. Another body under a key that is
+// once returns the answer that was given to key, or decides and keeps it if
+// decide says so. While another request with key is being decided it waits for
+// that one. A refusal is never kept: whoever asks next decides anew. Another body under a key that is
 // known is refused with 409.
-func (a *answers) once(ctx context.Context, key answerKey, body [sha256.Size]byte, decide func() ([]byte, *guard.Error)) (answer []byte, repeated bool, refusal *guard.Error) {
+func (a *answers) once(ctx context.Context, key answerKey, body [sha256.Size]byte, decide func() (answer []byte, keep bool, refusal *guard.Error)) (answer []byte, repeated bool, refusal *guard.Error) {
 	for {
 		k, first := a.begin(key, body)
 		if first {
-			defer func() { a.end(k, answer) }() // also on a panic, so that nobody waits for ever
-			answer, refusal = decide()
+			var keep []byte
+			defer func() { a.end(k, keep) }() // also on a panic, so that nobody waits for ever
+			var lasting bool
+			if answer, lasting, refusal = decide(); lasting {
+				keep = answer
+			}
 			return answer, false, refusal
 		}
 		if k.body != body {

@@ -176,3 +176,22 @@ func TestAnswersAreKeptForABoundedTimeAndSpace(t *testing.T) {
 		require.NotEqual(t, second, ask("k"), "the least recently used answer goes first")
 	})
 }
+
+// A read was answered from the cache, then a write was acknowledged, and the
+// same request with the same key still got the old result.
+func TestAHitIsDecidedAnew(t *testing.T) {
+	t.Parallel()
+	state := "old"
+	d := &decider{propose: func(context.Context, call.Proposal) (call.Decision, error) {
+		out := allowed
+		out.Cache = call.CacheAnswer{Status: call.CacheHit, Tier: "local", Result: []byte(`"` + state + `"`)}
+		return out, nil
+	}}
+	h := handler(t, d)
+	require.Contains(t, post(h, "/v1/tool_calls", order, "Idempotency-Key", "k").Body.String(), `"result":"old"`)
+	state = "new"
+	again := post(h, "/v1/tool_calls", order, "Idempotency-Key", "k")
+	require.Contains(t, again.Body.String(), `"result":"new"`)
+	require.Empty(t, again.Header().Get("Idempotency-Replayed"))
+	require.Len(t, d.proposals, 2)
+}

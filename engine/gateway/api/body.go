@@ -104,6 +104,32 @@ func invalid(field, message string) *guard.Error {
 	return &guard.Error{Status: http.StatusBadRequest, Code: "invalid_field", Message: message, Hint: "see docs/api.md for the fields", Field: field}
 }
 
+func tooDeep(field string) *guard.Error {
+	return &guard.Error{Status: http.StatusBadRequest, Code: "invalid_field", Message: fmt.Sprintf("is nested deeper than %d levels", maxDepth), Hint: "send it flatter, or as text", Field: field}
+}
+
+// deeper says whether objects and arrays lie more than limit deep in v, which is
+// valid JSON.
+func deeper(v jsontext.Value, limit int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
 func missing(field string) *guard.Error {
 	return &guard.Error{Status: http.StatusBadRequest, Code: "missing_field", Message: "this field is required", Hint: "see docs/api.md for the fields", Field: field}
 }

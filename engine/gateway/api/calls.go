@@ -20,6 +20,11 @@ const (
 	maxText = 4096 // bytes
 )
 
+// maxDepth is how deep arguments and results may be nested. A result comes back
+// inside an answer and must still be JSON that everybody reads: the usual
+// readers, M1's own among them, end at 10,000.
+const maxDepth = 1000
+
 // longest is the longest duration that a report may claim.
 const longest = 30 * 24 * time.Hour
 
@@ -36,7 +41,7 @@ func (s *server) propose(w http.ResponseWriter, r *http.Request) {
 	}
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {
-		answer, refusal := s.decide(r, proposal)
+		answer, _, refusal := s.decide(r, proposal)
 		reply(w, answer, refusal)
 		return
 	}
@@ -46,7 +51,7 @@ func (s *server) propose(w http.ResponseWriter, r *http.Request) {
 	}
 	// Two agents may number their calls alike.
 	key := keyOf(string(proposal.Agent), keys[0])
-	answer, repeated, refusal := s.kept.once(r.Context(), key, sha256.Sum256(body), func() ([]byte, *guard.Error) {
+	answer, repeated, refusal := s.kept.once(r.Context(), key, sha256.Sum256(body), func() ([]byte, bool, *guard.Error) {
 		return s.decide(r, proposal)
 	})
 	if repeated {
@@ -78,6 +83,8 @@ func readProposal(body []byte) (call.Proposal, *guard.Error) {
 		return call.Proposal{}, missing("tool_input")
 	case in.ToolInput.Kind() != '{':
 		return call.Proposal{}, invalid("tool_input", "want an object, got "+nameOf(in.ToolInput.Kind()))
+	case deeper(in.ToolInput, maxDepth):
+		return call.Proposal{}, tooDeep("tool_input")
 	case given(in.Grant):
 		return call.Proposal{}, unsupported("grant", "leave it out; this version has no approvals")
 	case in.EstimatedUsage != nil && in.EstimatedUsage.MaxOutputTokens < 0:
@@ -100,10 +107,12 @@ func readProposal(body []byte) (call.Proposal, *guard.Error) {
 	}, nil
 }
 
-func (s *server) decide(r *http.Request, p call.Proposal) ([]byte, *guard.Error) {
+// decide says beside its answer whether that may be given again. A hit may not:
+// what it holds may have changed since, and to decide again costs the same.
+func (s *server) decide(r *http.Request, p call.Proposal) (answer []byte, keep bool, refusal *guard.Error) {
 	d, err := s.Decider.Propose(r.Context(), p)
 	if err != nil {
-		return nil, s.refused(r.Context(), "decide", err, d.Reason)
+		return nil, false, s.refused(r.Context(), "decide", err, d.Reason)
 	}
 	out := toolCallAnswer{
 		ID: d.ID, Decision: d.Effect, Reason: d.Reason, RuleID: d.Rule, PolicyVersion: d.Version,
@@ -117,11 +126,10 @@ func (s *server) decide(r *http.Request, p call.Proposal) ([]byte, *guard.Error)
 		age := d.Cache.Age.Milliseconds()
 		out.Cache.Tier, out.Cache.AgeMS, out.Cache.Result = d.Cache.Tier, &age, jsontext.Value(d.Cache.Result)
 	}
-	answer, err := jsonx.Marshal(out)
-	if err != nil {
-		return nil, s.refused(r.Context(), "decide", err, "")
+	if answer, err = jsonx.Marshal(out); err != nil {
+		return nil, false, s.refused(r.Context(), "decide", err, "")
 	}
-	return append(answer, '\n'), nil
+	return append(answer, '\n'), d.Cache.Status != call.CacheHit, nil
 }
 
 func (s *server) report(w http.ResponseWriter, r *http.Request) {
@@ -136,6 +144,8 @@ func (s *server) report(w http.ResponseWriter, r *http.Request) {
 		refusal = missing("status")
 	case outcome != call.OK && outcome != call.Failed && outcome != call.Cancelled:
 		refusal = invalid("status", "must be ok, error or cancelled")
+	case deeper(in.Result, maxDepth):
+		refusal = tooDeep("result")
 	case given(in.Usage):
 		refusal = unsupported("usage", "send it to POST /v1/usage, which takes provider and model with it")
 	case !(in.DurationMS >= 0 && in.DurationMS <= float64(longest.Milliseconds())):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	jsonx "github.com/go-json-experiment/json"
@@ -39,7 +40,7 @@ func Dial(url, token string) (*Client, error) {
 func (c *Client) Close() { c.conn.Close() }
 
 // Propose asks for a decision. With a ToolUse the question can be repeated: M1
-// then gives the same answer again. On any error the Decision denies and its
+// then gives the same answer again, or decides anew if that was a hit. On any error the Decision denies and its
 // reason says what to do.
 func (c *Client) Propose(ctx context.Context, p call.Proposal) (call.Decision, error) {
 	in := toolCallRequest{
@@ -86,7 +87,7 @@ func (c *Client) Report(ctx context.Context, r call.Report) error {
 		Status: string(r.Outcome), Result: jsontext.Value(r.Result), ErrorType: r.ErrorType,
 		DurationMS: float64(r.Duration) / float64(time.Millisecond),
 	}
-	return c.ask(ctx, "/v1/tool_calls/"+url.PathEscape(string(r.ID))+"/result", nil, in, new(resultAnswer))
+	return c.ask(ctx, "/v1/tool_calls/"+segment(string(r.ID))+"/result", nil, in, new(resultAnswer))
 }
 
 // Use records what a model call consumed. Usage without a provider is recorded
@@ -125,7 +126,7 @@ func (c *Client) StartRun(ctx context.Context, r call.Run) error {
 
 // EndRun ends an agent run.
 func (c *Client) EndRun(ctx context.Context, run call.RunID, stopReason string) error {
-	return c.ask(ctx, "/v1/runs/"+url.PathEscape(string(run))+"/end", nil, endRequest{stopReason}, new(endAnswer))
+	return c.ask(ctx, "/v1/runs/"+segment(string(run))+"/end", nil, endRequest{stopReason}, new(endAnswer))
 }
 
 // Tools lists the catalogue.
@@ -139,6 +140,15 @@ func (c *Client) Tools(ctx context.Context) ([]Tool, error) {
 		return nil, fmt.Errorf("%w: %w", guard.ErrNotM1, err)
 	}
 	return out.Tools, nil
+}
+
+// segment is id as one part of a path, also where it is "." or "..", which
+// url.PathEscape leaves as they are.
+func segment(id string) string {
+	if id == "." || id == ".." {
+		return strings.ReplaceAll(id, ".", "%2E")
+	}
+	return url.PathEscape(id)
 }
 
 // ask posts in and reads the answer into out, which points to a struct.

@@ -152,3 +152,17 @@ func TestTheTokenStaysOutOfErrorsAndForeignPlaces(t *testing.T) {
 	require.NotContains(t, err.Error(), token)
 	require.Empty(t, seen, "a redirect is not followed")
 }
+
+// A run named after the address of its CI job could be begun and never ended:
+// the guard cleaned the decoded path and found nothing there.
+func TestAnyIdCanStandInAPath(t *testing.T) {
+	t.Parallel()
+	d := &decider{}
+	c := dial(t, handler(t, d), token)
+	for _, id := range []string{"https://ci/jobs/7", "..", ".", "a/../b", "x/", "//", "/x", "../end", "a b?c#d%2F", "...", "\u00e9\x00", "*"} {
+		require.NoError(t, c.EndRun(t.Context(), call.RunID(id), "completed"), "%q", id)
+		require.Contains(t, d.ended, call.RunID(id))
+		require.NoError(t, c.Report(t.Context(), call.Report{ID: call.ID(id), Outcome: call.OK}), "%q", id)
+		require.Equal(t, call.ID(id), d.reports[len(d.reports)-1].ID)
+	}
+}

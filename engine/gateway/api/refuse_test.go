@@ -189,3 +189,34 @@ func FuzzToolCall(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+// A result nested 9,999 deep was accepted; inside the answer of a hit it was too
+// deep to be written, so the identical call was 503 for as long as it was held.
+func TestWhatIsNestedTooDeepIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	d := &decider{}
+	h := handler(t, d)
+	result := func(v string) *httptest.ResponseRecorder {
+		return post(h, "/v1/tool_calls/tc_1/result", `{"status":"ok","result":`+v+`}`)
+	}
+	input := func(v string) *httptest.ResponseRecorder {
+		return post(h, "/v1/tool_calls", `{"agent":{"id":"a"},"tool_name":"t","tool_input":{"x":`+v+`}}`)
+	}
+	for _, deep := range []string{nested(1001), nested(9_990), strings.Repeat(`{"a":`, 1001) + "1" + strings.Repeat("}", 1001)} {
+		for field, w := range map[string]*httptest.ResponseRecorder{"result": result(deep), "tool_input": input(deep)} {
+			e := refusal(t, w)
+			require.Equal(t, http.StatusBadRequest, e.Status)
+			require.Equal(t, "invalid_field", e.Code)
+			require.Equal(t, field, e.Field)
+			require.Contains(t, e.Message, "nested deeper than 1000")
+		}
+	}
+	require.Empty(t, d.reports)
+	require.Empty(t, d.proposals)
+
+	for _, flat := range []string{nested(1000), `"` + strings.Repeat(`[{\"`, 2000) + `"`, "[" + strings.Repeat("[],", 2000) + "[]]"} {
+		require.Equal(t, http.StatusOK, result(flat).Code)
+	}
+	require.Equal(t, http.StatusOK, input(nested(999)).Code)
+}

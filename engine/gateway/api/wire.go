@@ -48,7 +48,7 @@ type toolCallAnswer struct {
 	Reason        string       `json:"reason"`
 	RuleID        string       `json:"rule_id"`
 	PolicyVersion string       `json:"policy_version"`
-	Scope         string       `json:"scope"` // empty for a tool that is in no catalogue
+	Scope         string       `json:"scope"`
 	DurationUS    int64        `json:"duration_us"`
 	Cache         cacheAnswer  `json:"cache"`
 }

@@ -36,11 +36,11 @@ func TestAnAllowedCallHasTheShapeOfTheWire(t *testing.T) {
 func TestADenialIsAnAnswerAndNotAFailure(t *testing.T) {
 	t.Parallel()
 	d := &decider{propose: func(context.Context, call.Proposal) (call.Decision, error) {
-		return call.Decision{ID: "tc_2", Rule: "unknown_tool", Reason: "No such tool.", Version: "sha256:ab", Cache: call.CacheAnswer{Status: call.CacheBypass}}, nil
+		return call.Decision{ID: "tc_2", Rule: "unknown_tool", Reason: "No such tool.", Version: "sha256:ab", Scope: call.Execute, Cache: call.CacheAnswer{Status: call.CacheBypass}}, nil
 	}}
 	w := post(handler(t, d), "/v1/tool_calls", order)
 	require.Equal(t, http.StatusOK, w.Code)
-	require.JSONEq(t, `{"id":"tc_2","decision":"deny","reason":"No such tool.","rule_id":"unknown_tool","policy_version":"sha256:ab","scope":"","duration_us":0,"cache":{"status":"bypass"}}`, w.Body.String())
+	require.JSONEq(t, `{"id":"tc_2","decision":"deny","reason":"No such tool.","rule_id":"unknown_tool","policy_version":"sha256:ab","scope":"execute","duration_us":0,"cache":{"status":"bypass"}}`, w.Body.String())
 }
 
 func TestObserveModeTellsWhatThePolicyWouldSay(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// OverheadHeader is on every answer: whole microseconds from the arrival of the
+// OverheadHeader is on every answer of the guard: whole microseconds from the arrival of the
 // request's header to the first byte of the answer.
 const OverheadHeader = "X-M1-Overhead-Us"
 

@@ -113,8 +113,10 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Fail(a, e)
 		return
 	}
-	// The mux would redirect an unclean path; no route of M1 has one.
-	if r.URL.Path != path.Clean(r.URL.Path) {
+	// The mux would redirect an unclean path; no route of M1 has one. It is judged
+	// as it was sent, which is how the mux reads it: an id may hold an escaped
+	// slash or be two escaped dots. "*" is no path at all.
+	if p := r.URL.EscapedPath(); p != path.Clean(p) || !strings.HasPrefix(p, "/") {
 		(&resource{guard: g}).ServeHTTP(a, r)
 		return
 	}
@@ -142,7 +144,7 @@ func (p *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case ok:
 		serve(w, r)
 	case len(p.methods) == 0:
-		Fail(w, &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing at this path", Hint: "see docs/api.md for the routes"})
+		Fail(w, &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing at this path", Hint: "see docs/api.md for the routes of agents and docs/dashboard.md for those of the dashboard"})
 	default:
 		w.Header().Set("Allow", strings.Join(p.allow, ", "))
 		Fail(w, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "this path does not answer to " + r.Method, Hint: "use " + strings.Join(p.allow, " or ")})

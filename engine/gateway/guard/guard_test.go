@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -161,7 +162,48 @@ func TestWhatIsNotThereIsNamed(t *testing.T) {
 		require.Equal(t, "method_not_allowed", code(t, w))
 	}
 	require.Equal(t, http.StatusOK, ask(h, "HEAD", "/v1/things").Code)
-	require.Equal(t, "\"a/b\"\n", ask(h, "POST", "/v1/things/a%2Fb").Body.String())
+	for escaped, id := range map[string]string{"a%2Fb": "a/b", "%2E%2E": "..", "%2e": ".", "a%2F..%2Fb": "a/../b", "x%2F": "x/", "https%3A%2F%2Fci%2Fjobs%2F7": "https://ci/jobs/7"} {
+		require.Equal(t, strconv.Quote(id)+"\n", ask(h, "POST", "/v1/things/"+escaped).Body.String(), "an id may be any text")
+	}
+	hint := ask(h, "GET", "/api/m1/dashboard/cots").Body.String()
+	require.Contains(t, hint, "docs/api.md")
+	require.Contains(t, hint, "docs/dashboard.md")
+}
+
+// Paths that other programs read differently from M1 must reach no route, nor
+// be redirected.
+func TestPathTricksLeadNowhere(t *testing.T) {
+	t.Parallel()
+	h := handler(t, guard.Options{})
+	for _, path := range []string{
+		"/v1/x/../things", "/v1/things/..", "/v1/things/.", "/v1/things/1/", "//v1/things", "/./v1/things",
+		"/v1%2Fthings", "/v1/%2E%2E/v1/things", "/x/%2e%2e/v1/things", "/livez/%2E%2E/v1/things", "/v1/things/%2E%2E/1", "/v1/things%2F1", "/livez%2F..%2Fv1%2Fthings",
+	} {
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			w := ask(h, method, path)
+			require.Equal(t, http.StatusNotFound, w.Code, "%s %s", method, path)
+			require.Empty(t, w.Header().Get("Location"))
+			require.Equal(t, http.StatusUnauthorized, ask(h, method, path, "Authorization", "").Code, "%s %s", method, path)
+		}
+	}
+}
+
+// net/http answered OPTIONS * by itself, without the guard.
+func TestAQuestionAboutTheWholeServerIsGuardedToo(t *testing.T) {
+	t.Parallel()
+	h := handler(t, guard.Options{})
+	for authorization, want := range map[string]int{"": http.StatusUnauthorized, "Bearer " + token: http.StatusNotFound} {
+		r := httptest.NewRequest("OPTIONS", "*", nil)
+		r.Host = "localhost"
+		if authorization != "" {
+			r.Header.Set("Authorization", authorization)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, want, w.Code)
+		require.NotEmpty(t, w.Header().Get(guard.OverheadHeader))
+		code(t, w)
+	}
 }
 
 func TestEveryAnswerIsMarked(t *testing.T) {

@@ -30,6 +30,9 @@ type Backend struct {
 	// Tamper replaces the records of s, which was opened in dir, by what change
 	// makes of them, behind the back of the store.
 	Tamper func(t testing.TB, dir string, s ledger.Store, change func([]event.Event) []event.Event)
+	// Break makes the next commit of large events (40 KB and more) fail, as a full
+	// disk would, and those after it go well. Nil if the backend never fails.
+	Break func(t testing.TB, s ledger.Store)
 	// Survives says that a ledger is there again when it is reopened.
 	Survives bool
 }
@@ -50,6 +53,7 @@ func Run(t *testing.T, b Backend) {
 		{"what cannot be kept is refused", invalid},
 		{"the caller may reuse its memory", callerMemory},
 		{"a full queue refuses and recovers", fullQueue},
+		{"a store that cannot write accepts nothing", unavailable},
 		{"every query selects what it says", queries},
 		{"pages of large payloads lose nothing", largePages},
 		{"an iteration ends at the head it began with", stableIteration},

@@ -194,3 +194,32 @@ func fullQueue(t *testing.T, b Backend) {
 		require.Equal(t, Event("r", i).Call, ev.Call)
 	}
 }
+
+// An agent was answered "reported" 3,100 times while the disk was full: the
+// store took every record into its queue, and the stop of M1 lost them all.
+func unavailable(t *testing.T, b Backend) {
+	if b.Break == nil {
+		t.Skip("this backend never fails to write")
+	}
+	s := b.open(t)
+	large := Event("r", 0)
+	large.Data = make(json.RawMessage, 40_000)
+	b.Break(t, s)
+	require.NoError(t, s.Enqueue(large), "nothing has failed yet")
+	require.ErrorIs(t, s.Flush(t.Context()), ledger.ErrUnavailable)
+	require.NotEmpty(t, s.Status().Err)
+	require.ErrorIs(t, s.Enqueue(Event("r", 9)), ledger.ErrUnavailable)
+	require.Equal(t, 1, s.Status().Queue, "what was accepted stays, and nothing came to it")
+
+	_, err := s.Append(t.Context(), Event("r", 1))
+	require.NoError(t, err, "append tries again")
+	require.Empty(t, s.Status().Err)
+	require.NoError(t, s.Enqueue(Event("r", 2)), "and opens the queue again")
+	require.NoError(t, s.Flush(t.Context()))
+	evs := All(t, s, ledger.Query{})
+	require.Len(t, evs, 3)
+	RequireChain(t, evs)
+	for i, ev := range evs {
+		require.Equal(t, Event("r", i).Call, ev.Call)
+	}
+}

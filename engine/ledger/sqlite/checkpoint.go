@@ -21,6 +21,10 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 	if s.isClosed() {
 		return ledger.ErrClosed
 	}
+	// An idle ledger notices here that its file is gone.
+	if err := s.present(); err != nil {
+		return s.unavailable(err)
+	}
 	logged, moved, err := s.checkpoint(ctx)
 	if err != nil || logged == moved || logged < restartAfter {
 		return err

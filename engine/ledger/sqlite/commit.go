@@ -33,8 +33,9 @@ func (s *Store) commit() error {
 		}
 	}
 	if n == 0 {
-		release(batch, nil)
-		return nil
+		err := s.ended()
+		release(batch, err)
+		return err
 	}
 	// Nobody's context: the write belongs to all who wait.
 	indexed, err := s.write(context.Background(), batch, index, index.n+n >= indexEvery)
@@ -50,6 +51,11 @@ func (s *Store) commit() error {
 // write puts batch on the disk, with a posting for all unindexed events if
 // postings is set.
 func (s *Store) write(ctx context.Context, batch []entry, index tail, postings bool) (indexed bool, err error) {
+	// Before a writer is opened: it must not open another file. Whoever removes
+	// the file during the write might as well have done so just after it.
+	if err := s.present(); err != nil {
+		return false, err
+	}
 	if s.writer == nil {
 		if s.writer, err = openWriter(ctx, s.opts.Path); err != nil {
 			return false, err
@@ -89,7 +95,11 @@ func (s *Store) succeed(batch []entry, seq uint64, head event.Hash, indexed bool
 	s.status.Events, s.status.Head = seq, head
 	s.status.Bytes = bytes
 	s.status.Commits++
-	s.status.Err, s.status.Since = "", time.Time{}
+	if s.lost { // meanwhile
+		failed = ""
+	} else {
+		s.status.Err, s.status.Since, s.failure = "", time.Time{}, nil
+	}
 	for _, e := range batch {
 		s.status.Queue -= len(e.evs)
 		if e.wait == nil {
@@ -111,15 +121,10 @@ func (s *Store) succeed(batch []entry, seq uint64, head event.Hash, indexed bool
 // fail records why batch was not written and puts what was enqueued back at the
 // head of the queue, in its order.
 func (s *Store) fail(batch []entry, cause error) error {
-	err := fmt.Errorf("%w: %w", ledger.ErrUnavailable, withRemedy(s.opts.Path, cause))
-	now := s.opts.Now()
+	err := s.unavailable(cause)
 	s.mu.Lock()
-	first := s.status.Err == ""
+	defer s.mu.Unlock()
 	s.status.Commits++
-	s.status.Err = err.Error()
-	if first {
-		s.status.Since = now
-	}
 	var back []entry
 	for _, e := range batch {
 		if e.wait == nil {
@@ -129,6 +134,20 @@ func (s *Store) fail(batch []entry, cause error) error {
 		}
 	}
 	s.pending = append(back, s.pending...)
+	return err
+}
+
+// unavailable records that the ledger cannot be written because of cause, and
+// returns that as callers see it.
+func (s *Store) unavailable(cause error) error {
+	err := fmt.Errorf("%w: %w", ledger.ErrUnavailable, withRemedy(s.opts.Path, cause))
+	now := s.opts.Now()
+	s.mu.Lock()
+	first := s.failure == nil
+	s.failure, s.status.Err = err, err.Error()
+	if first {
+		s.status.Since = now
+	}
 	s.mu.Unlock()
 	if first {
 		s.opts.Logger.Error("ledger cannot write", "path", s.opts.Path, "err", err)

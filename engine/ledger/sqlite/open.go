@@ -51,6 +51,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := createFile(s.opts.Path); err != nil {
 		return err
 	}
+	if s.file, err = os.Stat(s.opts.Path); err != nil {
+		return err
+	}
 	if s.writer, err = openWriter(ctx, s.opts.Path); err != nil {
 		return err
 	}

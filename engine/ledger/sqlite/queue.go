@@ -62,6 +62,9 @@ func (s *Store) Enqueue(evs ...event.Event) error {
 	if s.closed {
 		return ledger.ErrClosed
 	}
+	if s.failure != nil {
+		return s.failure
+	}
 	if s.queued+len(kept) > s.opts.MaxQueue || s.queuedBytes+size > s.opts.MaxQueueBytes {
 		return ledger.ErrFull
 	}

@@ -26,6 +26,9 @@ func TestStoreConforms(t *testing.T) {
 	t.Parallel()
 	ledgertest.Run(t, ledgertest.Backend{
 		Survives: true,
+		Break: func(t testing.TB, s ledger.Store) {
+			require.NoError(t, s.(*sqlite.Store).Squeeze(t.Context(), 0))
+		},
 		Open: func(t testing.TB, dir string, o ledgertest.Options) ledger.Store {
 			s, err := sqlite.Open(sqlite.Options{Path: file(dir), MaxQueue: o.MaxQueue, Now: o.Now})
 			require.NoError(t, err)

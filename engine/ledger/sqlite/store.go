@@ -60,8 +60,9 @@ func (o Options) withDefaults() (Options, error) {
 type Store struct {
 	opts Options
 	lock *fileLock
-	read *sql.DB // read-only connections
-	care *sql.DB // the connection of Checkpoint
+	file os.FileInfo // the file that was opened
+	read *sql.DB     // read-only connections
+	care *sql.DB     // the connection of Checkpoint
 
 	// lead is held by the one who writes. Lock order: lead, then mu.
 	lead   chan struct{}
@@ -75,6 +76,8 @@ type Store struct {
 	head        event.Hash
 	index       tail // what the index on disk does not hold yet
 	status      ledger.Status
+	failure     error // why the last write failed, as in status.Err; nil after a success
+	lost        bool  // the file is not at its path any more; never unset
 }
 
 var _ ledger.Store = (*Store)(nil)
