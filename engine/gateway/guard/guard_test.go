@@ -193,7 +193,7 @@ func TestAQuestionAboutTheWholeServerIsGuardedToo(t *testing.T) {
 	t.Parallel()
 	h := handler(t, guard.Options{})
 	for authorization, want := range map[string]int{"": http.StatusUnauthorized, "Bearer " + token: http.StatusNotFound} {
-		r := httptest.NewRequest("OPTIONS", "*", nil)
+		r := httptest.NewRequest(http.MethodOptions, "*", nil)
 		r.Host = "localhost"
 		if authorization != "" {
 			r.Header.Set("Authorization", authorization)
