@@ -61,13 +61,14 @@ func modelsOf(m *meter.Meter) []snapshot.ModelCost {
 	return out
 }
 
-// agentsOf lists the agents, most expensive first.
+// agentsOf lists the agents, most expensive first. Usage that named none stands
+// under a name that says so.
 func agentsOf(m *meter.Meter) []snapshot.AgentCost {
 	out := []snapshot.AgentCost{}
 	for name, n := range m.Agents.All() {
 		cost := call.Nano(n.Nano.Load())
 		out = append(out, snapshot.AgentCost{
-			Agent: name, Calls: n.Calls.Load(), Tokens: n.Tokens.Load(), NanoUSD: cost, USD: cost.String(),
+			Agent: cmp.Or(name, "(none)"), Calls: n.Calls.Load(), Tokens: n.Tokens.Load(), NanoUSD: cost, USD: cost.String(),
 		})
 	}
 	slices.SortFunc(out, func(a, b snapshot.AgentCost) int {
