@@ -68,13 +68,15 @@ func (c *Collector) dashboard(i int) *snapshot.Dashboard {
 	}
 	metrics := v.metrics()
 	c.record.metricsTime.Observe(time.Since(began))
+	health := v.health
+	health.Mode, health.NoAuth = v.source.Mode, v.source.NoAuth
 	c.built[i] = &snapshot.Dashboard{
 		Timestamp: v.at.UTC(),
 		Metrics:   metrics,
 		Cache:     v.cache(),
 		Policy:    v.policy,
 		Costs:     v.costs(),
-		Health:    v.health,
+		Health:    health,
 		Runs:      v.runs,
 		Alerts:    v.alerts,
 		Calls:     v.status.Calls,

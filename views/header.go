@@ -43,6 +43,12 @@ func badges(f *Frame) []span {
 		badge(themes.Badge, "REPLAY")
 	case "attached":
 		badge(themes.Badge, "ATTACHED")
+		switch f.Snap.Health.Mode { // simulated and recorded calls are marked from afar too
+		case "demo":
+			badge(themes.Badge, "DEMO")
+		case "replay":
+			badge(themes.Badge, "REPLAY")
+		}
 	}
 	if f.Snap.Source.NoAuth {
 		badge(themes.Alarm, "NO AUTH")

@@ -51,7 +51,7 @@ func (c *Client) fetch(ctx context.Context, window time.Duration) (*snapshot.Das
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	d.Source = snapshot.Source{Mode: "attached", Title: c.conn.URL()}
+	d.Source = snapshot.Source{Mode: "attached", Title: c.conn.URL(), NoAuth: d.Health.NoAuth}
 	return d, nil
 }
 

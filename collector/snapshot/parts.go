@@ -290,6 +290,8 @@ type CostSeries struct {
 type Health struct {
 	Status  string           `json:"status"` // healthy, degraded or critical
 	Version string           `json:"version"`
+	Mode    string           `json:"mode"`    // what feeds the engine: live, replay or demo
+	NoAuth  bool             `json:"no_auth"` // the API is open to everybody on the engine's machine
 	UptimeS int64            `json:"uptime_s"`
 	Checks  map[string]Check `json:"checks"`
 	Memory  Memory           `json:"memory"`
