@@ -13,10 +13,10 @@ const hoursPerMonth = 730
 
 func (v view) costs() snapshot.Costs {
 	m, d := v.meter, v.delta
-	total, saved := call.Nano(m.CostNano.Load()), call.Nano(m.SavedNano.Load())
+	total := call.Nano(m.CostNano.Load())
 	out := snapshot.Costs{
 		TotalUSD: total.String(), TotalNanoUSD: total,
-		SavedUSD: saved.String(), SavedNanoUSD: saved,
+		SavedUSD:   call.Nano(0).String(), // tool calls have no price: no saving can be stated
 		USDPerHour: usdPerHour(d.Count(&m.CostNano), d.Covered()),
 		Unpriced: snapshot.Unpriced{
 			Models: []string{}, Tokens: m.UnpricedTokens.Load(), Calls: m.UnpricedCalls.Load(),

@@ -30,7 +30,6 @@ type Meter struct {
 	M1Errors       Counter // calls that M1 itself could not serve
 	Usages         Counter
 	CostNano       Counter
-	SavedNano      Counter
 	UnpricedCalls  Counter
 	UnpricedTokens Counter
 	TokensIn       Counter
