@@ -68,9 +68,7 @@ func Run(ctx context.Context, o Options, opts ...tea.ProgramOption) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	m := newModel(ctx, o)
-	if !canSuspend() {
-		m.actions = slices.DeleteFunc(m.actions, func(a action) bool { return a.id == "suspend" })
-	}
+	m.dropImpossible()
 	return show(ctx, cancel, m, o, append([]tea.ProgramOption{tea.WithOutput(out.writer())}, opts...))
 }
 

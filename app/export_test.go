@@ -23,6 +23,10 @@ func NewModel(ctx context.Context, o Options) tea.Model {
 	return newModel(ctx, o)
 }
 
+// AsRun leaves m the keys that Run leaves it: here they depend on whether the
+// tests run under a shell with job control.
+func AsRun(m tea.Model) { m.(*model).dropImpossible() }
+
 // FrameOf is what the model would have drawn.
 func FrameOf(m tea.Model) views.Frame { return m.(*model).frame() }
 

@@ -59,6 +59,13 @@ func (m *model) mode() mode {
 	return inList
 }
 
+// dropImpossible takes away the keys that cannot work where this process runs.
+func (m *model) dropImpossible() {
+	if !canSuspend() {
+		m.actions = slices.DeleteFunc(m.actions, func(a action) bool { return a.id == "suspend" })
+	}
+}
+
 // key does what a key means here. An unknown key changes nothing, not even the
 // notice: it may have been meant for another window.
 func (m *model) key(k tea.KeyPressMsg) tea.Cmd {

@@ -160,6 +160,7 @@ func TestTheTerminalShowsWhatWasDrawn(t *testing.T) {
 	t.Parallel()
 	term := openTerminal(t, app.Options{Clock: func() time.Time { return start }, Self: func() views.Self { return views.Self{} }})
 	s := newScreen(t, app.Options{}).show(board(1, someCalls(30, 1)...))
+	app.AsRun(s.m)
 	s.now = start.Add(-time.Second) // so that the next picture arrives at start
 	s.show(board(1, someCalls(30, 1)...))
 	for _, k := range []string{"2", "j", "?", "?", "s", "7", "1"} {
