@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/stretchr/testify/require"
 )
 
@@ -22,41 +21,39 @@ func TestTheDemoInATerminal(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
 	c := openConsole(t, home, "demo", "--speed", "5", "--refresh", "100ms")
-	c.sees("DEMO", "[1 Overview]", "LIVE 1m", "Needs you", "Latency", "Cost")
-	raw, err := term.GetState(c.pts.Fd())
-	require.NoError(t, err)
-	require.NotEqual(t, c.before, raw, "while it runs the terminal is raw; else the test of leaving shows nothing")
+	c.Sees("DEMO", "[1 Overview]", "LIVE 1m", "Needs you", "Latency", "Cost")
+	require.False(t, c.AsBefore(), "while it runs the terminal is raw; else the test of leaving shows nothing")
 
-	c.types("2")
-	c.sees("[2 Calls]", "DEMO")
-	c.types("/tool:nothing-is-called-so\r")
-	c.sees("tool:nothing-is-called-so", "0 of")
-	c.types("/")
-	c.sees("Enter keep")
-	c.types("\x1b")
-	c.loses("Enter keep") // else the next key and the escape are one
-	c.types("7")
-	c.sees("[7 Runs]", "active")
-	c.types("?")
-	c.sees("freeze the picture")
-	c.types("\x1b")
-	c.loses("freeze the picture")
-	c.types("f")
-	c.sees("FROZEN", "HELD")
-	c.types("f")
-	c.sees("LIVE")
-	before := c.vt.Render()
-	c.types("t")
-	require.Eventually(t, func() bool { return c.vt.Render() != before }, patience, 10*time.Millisecond)
+	c.Types("2")
+	c.Sees("[2 Calls]", "DEMO")
+	c.Types("/tool:nothing-is-called-so\r")
+	c.Sees("tool:nothing-is-called-so", "0 of")
+	c.Types("/")
+	c.Sees("Enter keep")
+	c.Types("\x1b")
+	c.Loses("Enter keep") // else the next key and the escape are one
+	c.Types("7")
+	c.Sees("[7 Runs]", "active")
+	c.Types("?")
+	c.Sees("freeze the picture")
+	c.Types("\x1b")
+	c.Loses("freeze the picture")
+	c.Types("f")
+	c.Sees("FROZEN", "HELD")
+	c.Types("f")
+	c.Sees("LIVE")
+	before := c.Terminal.Render()
+	c.Types("t")
+	require.Eventually(t, func() bool { return c.Terminal.Render() != before }, patience, 10*time.Millisecond)
 
-	c.types("1")
-	c.resize(80, 24)
-	c.sees("[1 Overview]", "DEMO")
-	c.resize(30, 8)
-	c.sees("Needs ", ", has 30x8.", "DEMO")
-	c.resize(200, 60)
-	c.sees("[1 Overview]", "Latency")
-	c.types("q")
+	c.Types("1")
+	c.Resize(80, 24)
+	c.Sees("[1 Overview]", "DEMO")
+	c.Resize(30, 8)
+	c.Sees("Needs ", ", has 30x8.", "DEMO")
+	c.Resize(200, 60)
+	c.Sees("[1 Overview]", "Latency")
+	c.Types("q")
 	c.leaves("answered from the cache, 0 of those wrong")
 	left, err := os.ReadDir(home)
 	require.NoError(t, err)
@@ -65,19 +62,18 @@ func TestTheDemoInATerminal(t *testing.T) {
 
 func TestEveryWayOutOfTheScreenLeavesTheTerminalAsBefore(t *testing.T) {
 	t.Parallel()
-	ways := map[string]func(*console){
-		"q":       func(c *console) { c.types("q") },
-		"ctrl+c":  func(c *console) { c.types("\x03") },
-		"SIGINT":  func(c *console) { require.NoError(t, c.cmd.Process.Signal(syscall.SIGINT)) },
-		"SIGTERM": func(c *console) { require.NoError(t, c.cmd.Process.Signal(syscall.SIGTERM)) },
-		"SIGHUP":  func(c *console) { require.NoError(t, c.cmd.Process.Signal(syscall.SIGHUP)) },
+	ways := map[string]func(*session){
+		"q":       func(c *session) { c.Types("q") },
+		"ctrl+c":  func(c *session) { c.Types("\x03") },
+		"SIGINT":  func(c *session) { c.Signals(syscall.SIGINT) },
+		"SIGTERM": func(c *session) { c.Signals(syscall.SIGTERM) },
+		"SIGHUP":  func(c *session) { c.Signals(syscall.SIGHUP) },
 	}
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := openConsole(t, t.TempDir(), "demo")
-			c.t = t
-			c.sees("DEMO", "[1 Overview]")
+			c.Sees("DEMO", "[1 Overview]")
 			way(c)
 			c.leaves("answered from the cache")
 		})
@@ -98,10 +94,10 @@ func TestAReplayInATerminalStaysOpenAndReportsAfterwards(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(home, "trace.jsonl"), []byte(twoRuns), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(home, "tools.yaml"), []byte(shop), 0o600))
 	c := openConsole(t, home, "replay", "trace.jsonl", "--tools", "tools.yaml", "--json", "report.json")
-	c.sees("REPLAY", "OBSERVE", "100%", "ended", "get_order")
-	c.types("7")
-	c.sees("[7 Runs]", "1 completed")
-	c.types("q")
+	c.Sees("REPLAY", "OBSERVE", "100%", "ended", "get_order")
+	c.Types("7")
+	c.Sees("[7 Runs]", "1 completed")
+	c.Types("q")
 	c.leaves("replayed   trace.jsonl (trace): 4 events, 1 runs in")
 	report, err := os.ReadFile(filepath.Join(home, "report.json"))
 	require.NoError(t, err)
@@ -114,16 +110,8 @@ func TestAReplayThatFailsInATerminalSaysSoBelowTheScreen(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(home, "trace.jsonl"), []byte(twoRuns+"no json\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(home, "tools.yaml"), []byte(shop), 0o600))
 	c := openConsole(t, home, "replay", "trace.jsonl", "--tools", "tools.yaml")
-	select {
-	case <-c.ended:
-	case <-time.After(patience):
-		require.Fail(t, "m1 did not end")
-	}
-	require.Equal(t, 2, c.cmd.ProcessState.ExitCode())
+	c.Ends(2)
 	require.Contains(t, c.stderr.String(), "m1: trace.jsonl:5: not JSON")
-	after, err := term.GetState(c.pts.Fd())
-	require.NoError(t, err)
-	require.Equal(t, c.before, after)
 }
 
 // The engine with its screen shows where its API is before the screen opens and
@@ -131,10 +119,10 @@ func TestAReplayThatFailsInATerminalSaysSoBelowTheScreen(t *testing.T) {
 func TestTheFirstTokenCanBeReadAfterTheScreenWasLeft(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, t.TempDir(), "--listen", "127.0.0.1:0")
-	c.sees("[1 Overview]", "No calls yet.")
-	c.types("q")
+	c.Sees("[1 Overview]", "No calls yet.")
+	c.Types("q")
 	c.leaves("first token (role admin), shown this once and kept as a digest:")
-	require.Regexp(t, `(?m)^m1_\S{43}`, c.screen())
+	require.Regexp(t, `(?m)^m1_\S{43}`, c.Screen())
 }
 
 func TestAnAttachedScreenShowsTheEngineAndLivesThroughItsRestart(t *testing.T) {
@@ -146,18 +134,18 @@ func TestAnAttachedScreenShowsTheEngineAndLivesThroughItsRestart(t *testing.T) {
 	propose(t, address, 3)
 
 	c := openConsole(t, t.TempDir(), "--attach", "http://"+address, "--refresh", "100ms")
-	c.sees("ATTACHED", "HEALTHY", "get_order", "Attached to http://"+address)
-	c.types("7")
-	c.sees("[7 Runs]", "1 active", "1 in all")
+	c.Sees("ATTACHED", "HEALTHY", "get_order", "Attached to http://"+address)
+	c.Types("7")
+	c.Sees("[7 Runs]", "1 active", "1 in all")
 
 	stop()
-	c.sees("No new data for", "M1 cannot be reached at http://"+address)
+	c.Sees("No new data for", "M1 cannot be reached at http://"+address)
 	startEngine(t, home, address)
 	propose(t, address, 1)
-	c.loses("No new data for")
-	c.types("2")
-	c.sees("[2 Calls]", "get_order")
-	c.types("q")
+	c.Loses("No new data for")
+	c.Types("2")
+	c.Sees("[2 Calls]", "get_order")
+	c.Types("q")
 	c.leaves("")
 }
 
