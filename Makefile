@@ -4,12 +4,14 @@ BIN     := bin
 LINT    := $(BIN)/golangci-lint-2.5.0
 M1      := $(BIN)/m1
 FUZZ    ?= 20s
+SOAK    ?= 10m
+SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check lint fmt cover bench fuzz golden picture clean
+.PHONY: help build run test redis check lint fmt cover bench bench-peers fuzz golden picture soak-cache clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/m1
 	$(GO) build -trimpath -o $(M1) .
@@ -17,8 +19,15 @@ build: ## build bin/m1
 run: build ## build, and open the dashboard on the demo
 	$(M1) demo
 
-test: lint ## install what the tests need and run them all, with the race detector
+test: lint redis ## install what the tests need and run them all, with the race detector
 	$(GO) test -race -count=1 -timeout=10m ./...
+
+redis:
+	@command -v redis-server >/dev/null || { \
+	  echo "installing redis-server, which the tests start on ports of their own"; \
+	  if command -v apt-get >/dev/null; then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq redis-server; \
+	  elif command -v brew >/dev/null; then brew install redis; \
+	  else echo "no apt-get and no brew here: install Redis 7 or later and try again" >&2; exit 1; fi; }
 
 check: ## all that must hold before a change lands
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
@@ -40,6 +49,9 @@ cover: ## test coverage by package
 bench: ## benchmarks; run them on a quiet machine
 	$(GO) test -run='^$$' -bench=. -benchmem ./...
 
+bench-peers: ## M1's cache beside its peers; needs redis-server and a quiet machine
+	cd bench && $(GO) test -run='^$$' -bench=. -benchtime=10x -timeout=10m ./cachebench
+
 fuzz: ## each fuzz target for FUZZ (20s)
 	@for pkg in $$($(GO) list ./...); do \
 	  for target in $$($(GO) test -list='^Fuzz' $$pkg | grep '^Fuzz'); do \
@@ -52,6 +64,9 @@ golden: ## write the golden files anew; look at the difference
 
 picture: build ## write docs/dashboard.svg, the picture in the README
 	$(GO) test -run=TestPicture -timeout=3m . -picture docs/dashboard.svg
+
+soak-cache: ## the cache's proof for SOAK (10m); needs redis-server
+	M1_SOAK=$(SOAK) $(GO) test -run='^TestSoak$$' -count=1 -timeout=0 -v ./cache
 
 clean: ## remove what was built
 	rm -rf $(BIN) coverage.out

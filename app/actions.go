@@ -17,6 +17,9 @@ const (
 	groupProgram = "Program"
 )
 
+// withRows are the pages with a table of records.
+var withRows = []views.Page{views.Overview, views.Calls, views.Runs}
+
 // actions is the one table of keys. Where two actions share a key, they are
 // told apart by what has the keyboard.
 func actions() []action {
@@ -29,11 +32,12 @@ func actions() []action {
 		{id: "page-up", keys: []string{"pgup"}, shown: "PgUp", title: "a page up", group: groupMove, in: anywhere | inFilter, do: moving(pageUp)},
 		{id: "half-down", keys: []string{"ctrl+d"}, shown: "Ctrl+D", title: "half a page down", group: groupMove, in: anywhere, do: moving(halfDown)},
 		{id: "half-up", keys: []string{"ctrl+u"}, shown: "Ctrl+U", title: "half a page up", group: groupMove, in: anywhere, do: moving(halfUp)},
-		{id: "open", keys: []string{"enter"}, shown: "Enter", title: "open", more: " the selected row", group: groupMove, in: inList, footer: 1, do: (*model).openRecord},
+		{id: "open", keys: []string{"enter"}, shown: "Enter", title: "open", more: " the selected row", group: groupMove, in: inList, pages: withRows, footer: 1, do: (*model).openRecord},
 		{id: "back", keys: []string{"esc"}, shown: "Esc", title: "back", more: " one level; never quits", group: groupMove, in: anywhere, footer: 2, idle: (*model).home, do: (*model).back},
 
 		{id: "overview", keys: []string{"1"}, title: "Overview", group: groupPages, in: anywhere, do: turning(views.Overview)},
 		{id: "calls", keys: []string{"2"}, title: "Calls", group: groupPages, in: anywhere, do: turning(views.Calls)},
+		{id: "cache", keys: []string{"5"}, title: "Cache", group: groupPages, in: anywhere, do: turning(views.Cache)},
 		{id: "runs", keys: []string{"7"}, title: "Runs", group: groupPages, in: anywhere, do: turning(views.Runs)},
 		{id: "next-page", keys: []string{"tab"}, shown: "Tab", title: "next page", group: groupPages, in: anywhere, do: leafing(1)},
 		{id: "previous-page", keys: []string{"shift+tab"}, shown: "Shift+Tab", title: "page before", group: groupPages, in: anywhere, do: leafing(-1)},
@@ -41,20 +45,20 @@ func actions() []action {
 		{id: "next-panel", keys: []string{"l", "right"}, shown: "l →", title: "next chart of the overview, where only some fit", group: groupPages, in: inList, do: paneling(1)},
 		{id: "previous-panel", keys: []string{"h", "left"}, shown: "h ←", title: "chart before", group: groupPages, in: inList, do: paneling(-1)},
 
-		{id: "filter", keys: []string{"/"}, title: "filter", more: " the rows", group: groupFind, in: inList, footer: 4, do: (*model).startFilter},
-		{id: "sort", keys: []string{"s"}, title: "sort by the next column", group: groupFind, in: inList, do: (*model).sort},
-		{id: "reverse", keys: []string{"S"}, title: "reverse the order", group: groupFind, in: inList, do: (*model).reverse},
+		{id: "filter", keys: []string{"/"}, title: "filter", more: " the rows", group: groupFind, in: inList, pages: withRows, footer: 4, do: (*model).startFilter},
+		{id: "sort", keys: []string{"s"}, title: "sort by the next column", group: groupFind, in: inList, pages: withRows, do: (*model).sort},
+		{id: "reverse", keys: []string{"S"}, title: "reverse the order", group: groupFind, in: inList, pages: withRows, do: (*model).reverse},
 
-		{id: "keep-filter", keys: []string{"enter"}, shown: "Enter", title: "keep", more: " the filter", group: groupFilter, in: inFilter, footer: 1, do: (*model).keepFilter},
-		{id: "leave-filter", keys: []string{"esc"}, shown: "Esc", title: "back", more: " to the filter before", group: groupFilter, in: inFilter, footer: 2, do: (*model).leaveFilter},
+		{id: "keep-filter", keys: []string{"enter"}, shown: "Enter", title: "keep", more: " the filter", group: groupFilter, in: inFilter, pages: withRows, footer: 1, do: (*model).keepFilter},
+		{id: "leave-filter", keys: []string{"esc"}, shown: "Esc", title: "back", more: " to the filter before", group: groupFilter, in: inFilter, pages: withRows, footer: 2, do: (*model).leaveFilter},
 
 		{id: "freeze", keys: []string{"f"}, title: "freeze", more: " the picture, or let it move again", group: groupTime, in: anywhere, footer: 5, do: (*model).freeze},
 		{id: "wider", keys: []string{"+"}, title: "wider time window", group: groupTime, in: anywhere, do: (*model).wider},
 		{id: "narrower", keys: []string{"-"}, title: "narrower time window", group: groupTime, in: anywhere, do: (*model).narrower},
 		{id: "window", keys: []string{"="}, title: "time window as at the start", group: groupTime, in: anywhere, do: (*model).startWindow},
 
-		{id: "copy-id", keys: []string{"y"}, title: "copy the id", group: groupCopy, in: inList | inDetail, do: (*model).copyID},
-		{id: "copy-record", keys: []string{"Y"}, title: "copy the record as JSON", group: groupCopy, in: inList | inDetail, do: (*model).copyRecord},
+		{id: "copy-id", keys: []string{"y"}, title: "copy the id", group: groupCopy, in: inList | inDetail, pages: withRows, do: (*model).copyID},
+		{id: "copy-record", keys: []string{"Y"}, title: "copy the record as JSON", group: groupCopy, in: inList | inDetail, pages: withRows, do: (*model).copyRecord},
 
 		{id: "theme", keys: []string{"t"}, title: "next theme", group: groupProgram, in: anywhere, do: (*model).nextTheme},
 		{id: "mouse", keys: []string{"m"}, title: "mouse wheel on or off", group: groupProgram, in: anywhere, do: (*model).toggleMouse},

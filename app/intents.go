@@ -12,7 +12,7 @@ import (
 )
 
 // pages in the order of Tab.
-var pages = []views.Page{views.Overview, views.Calls, views.Runs}
+var pages = []views.Page{views.Overview, views.Calls, views.Cache, views.Runs}
 
 // turn shows a page; what was open over the page before closes.
 func (m *model) turn(to views.Page) {
@@ -24,6 +24,27 @@ func (m *model) leaf(by int) {
 	i := slices.Index(pages, m.page) + by
 	m.turn(pages[(i+len(pages))%len(pages)])
 }
+
+// sheet stands for the table on a page without rows: its moves scroll the page.
+type sheet struct{ top int }
+
+func (s *sheet) move(f views.Frame, by motion, times int) {
+	s.top = step(s.top, by, times, views.ScrollEnd(f), views.PageSize(f))
+}
+
+func (s *sheet) settle(f views.Frame) (gone string) {
+	s.top = min(s.top, views.ScrollEnd(f))
+	return ""
+}
+
+func (*sheet) open(views.Frame) (views.Detail, bool)    { return views.Detail{}, false }
+func (*sheet) selected(views.Frame) (string, any, bool) { return "", nil, false }
+func (*sheet) selecting() bool                          { return false }
+func (*sheet) unselect()                                {}
+func (*sheet) sortNext() string                         { return "" }
+func (*sheet) reverse() string                          { return "" }
+func (*sheet) filter() (text string, editing bool)      { return "", false }
+func (*sheet) setFilter(text string, editing bool)      {}
 
 // showPanel moves on to the charts that a small screen has no room for.
 func (m *model) showPanel(by int) {

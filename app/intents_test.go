@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -11,6 +12,7 @@ import (
 	"m1/app"
 	"m1/collector/snapshot"
 	"m1/themes"
+	"m1/views"
 )
 
 // copied is what the last message sent to the clipboard; the library's message
@@ -98,6 +100,70 @@ func TestLongTextsScrollAndStopAtTheirEnds(t *testing.T) {
 	}
 }
 
+// cachePicture has more tools than a screen has lines.
+func cachePicture(n int64, tools int) *snapshot.Dashboard {
+	d := board(n, someCalls(9, 1)...)
+	for i := range tools {
+		d.Cache.ByTool = append(d.Cache.ByTool, snapshot.ToolCache{Tool: fmt.Sprintf("tool_%03d", i), Misses: 1})
+	}
+	return d
+}
+
+func TestTheCachePageScrollsByTheKeysOfLists(t *testing.T) {
+	t.Parallel()
+	s := newScreen(t, app.Options{}).show(cachePicture(1, 90)).press("5")
+	s.send(tea.WindowSizeMsg{Width: 80, Height: 24})
+	top := func() int { return s.frame().CacheTop }
+	s.press("k")
+	require.Zero(t, top())
+	s.press("j", "j", "down")
+	require.Equal(t, 3, top())
+	s.press("up")
+	require.Equal(t, 2, top())
+	s.press("pgdown")
+	require.Equal(t, 22, top(), "a page is the lines that are shown")
+	s.press("pgup", "ctrl+d", "ctrl+u")
+	require.Equal(t, 2, top())
+	s.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+	require.Equal(t, 5, top())
+	s.press("G")
+	end := top()
+	require.Contains(t, app.Drawn(s.m), "tool_089")
+	s.press("j", "pgdown")
+	require.Equal(t, end, top())
+	s.press("?", "j", "?", "2", "5")
+	require.Equal(t, end, top(), "the help scrolls alone, and another page leaves it where it was")
+	s.show(cachePicture(2, 1))
+	require.Contains(t, app.Drawn(s.m), "tool_000", "the page became short")
+	s.press("2", "5")
+	require.Less(t, top(), end, "what was the end is behind it now")
+	s.press("g")
+	require.Zero(t, top())
+}
+
+// The page has no rows, so the keys of rows must not act on the table of calls
+// that was shown before.
+func TestTheCachePageLeavesTheTableOfCallsAlone(t *testing.T) {
+	t.Parallel()
+	s := newScreen(t, app.Options{}).show(cachePicture(1, 90)).press("2", "j", "j", "/").typed("get").press("enter", "5")
+	before := s.frame().Calls
+	require.NotEmpty(t, before.Selected)
+	require.NotEmpty(t, before.Filter)
+	for _, k := range []string{"j", "G", "enter", "y", "Y", "s", "S", "/", "esc", "esc"} {
+		s.press(k)
+		require.Equal(t, before, s.frame().Calls, k)
+		require.Zero(t, s.frame().Detail, k)
+		require.Equal(t, views.Cache, s.frame().Page, k)
+		require.Empty(t, s.frame().Notice, "%s is no key here", k)
+	}
+	for _, a := range s.frame().Actions {
+		require.NotContains(t, []string{"open", "filter", "back"}, a.Title, "the footer names what works here")
+	}
+	s.show(board(2, someCalls(900, 880)...))
+	require.NotEqual(t, before.Selected, s.frame().Calls.Selected)
+	require.Empty(t, s.frame().Notice, "what left a list that is not shown is no news here")
+}
+
 func TestThemesGoRoundAndNeedColour(t *testing.T) {
 	t.Parallel()
 	s := newScreen(t, app.Options{}).show(board(1, someCalls(9, 1)...))
@@ -118,7 +184,7 @@ func TestEverySizeDraws(t *testing.T) {
 	t.Parallel()
 	s := newScreen(t, app.Options{}).show(withRuns(board(1, someCalls(30, 1)...), "run_a"))
 	for _, size := range []tea.WindowSizeMsg{{}, {Width: 1, Height: 1}, {Width: 59, Height: 17}, {Width: 80, Height: 24}, {Width: 300, Height: 100}} {
-		for _, k := range []string{"1", "2", "7", "enter", "G", "esc", "?", "G", "pgup", "?", "/", "a", "esc"} {
+		for _, k := range []string{"1", "2", "5", "G", "k", "7", "enter", "G", "esc", "?", "G", "pgup", "?", "/", "a", "esc"} {
 			s.send(size).press(k)
 			app.Drawn(s.m)
 		}

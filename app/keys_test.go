@@ -35,11 +35,13 @@ func TestEveryKeyDoesItsActionInEveryState(t *testing.T) {
 	}
 	quits := func(r *require.Assertions, s *screen) { r.True(s.quits()) }
 	for _, test := range []test{
-		{"1 2 7 turn pages", []string{"2"}, on(views.Calls)},
+		{"2 is Calls", []string{"2"}, on(views.Calls)},
+		{"5 is Cache", []string{"5"}, on(views.Cache)},
 		{"7 is Runs", []string{"7"}, on(views.Runs)},
 		{"1 comes back", []string{"7", "1"}, on(views.Overview)},
-		{"Tab goes round", []string{"tab", "tab", "tab"}, on(views.Overview)},
-		{"Tab goes on", []string{"tab", "tab"}, on(views.Runs)},
+		{"Tab goes round", []string{"tab", "tab", "tab", "tab"}, on(views.Overview)},
+		{"Tab goes on", []string{"tab", "tab"}, on(views.Cache)},
+		{"Tab goes from Cache to Runs", []string{"5", "tab"}, on(views.Runs)},
 		{"Shift+Tab goes back", []string{"shift+tab"}, on(views.Runs)},
 		{"a number that is no page does nothing", []string{"4"}, on(views.Overview)},
 		{"q quits", []string{"q"}, quits},

@@ -43,6 +43,7 @@ type model struct {
 	frozenAt      time.Time
 	mouse         bool
 	calls         *callTable
+	cache         *sheet
 	runs          *runTable
 	filterWas     string // what the filter was when its line was opened
 	detail        views.Detail
@@ -77,6 +78,7 @@ func newModel(ctx context.Context, o Options) *model {
 		start:   o.Window,
 		noColor: o.NoColor,
 		calls:   newCallTable(),
+		cache:   &sheet{},
 		runs:    newRunTable(),
 	}
 	m.dress(o.Theme, themes.None)
@@ -145,7 +147,7 @@ func (m *model) state() views.Frame {
 		Width: m.width, Height: m.height,
 		Theme: m.look, Page: m.page, Panel: m.panel, Window: m.window,
 		Frozen: m.frozen, FrozenAt: m.frozenAt, Refresh: m.refresh,
-		Calls: m.calls.List, Runs: m.runs.List, Detail: m.detail,
+		Calls: m.calls.List, Runs: m.runs.List, CacheTop: m.cache.top, Detail: m.detail,
 		Help: m.help, HelpTop: m.helpTop,
 		Notice: m.notice.text, Bad: m.notice.bad, Remark: m.notice.remark,
 		Self: m.self,
@@ -154,7 +156,10 @@ func (m *model) state() views.Frame {
 
 // table is the table of the page that is shown.
 func (m *model) table() table {
-	if m.page == views.Runs {
+	switch m.page {
+	case views.Cache:
+		return m.cache
+	case views.Runs:
 		return m.runs
 	}
 	return m.calls

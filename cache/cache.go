@@ -1,274 +1,219 @@
+// Package cache answers repeated questions from memory and from a Redis that
+// several nodes share, without ever giving an answer that an acknowledged change
+// has made wrong: also while Redis hangs, loses its data or is out of reach.
+//
+// Answers belong to classes, which are registered at the start and say how long
+// and how fresh they are kept. Tags name the data that an answer depends on;
+// Invalidate, Write and Begin declare that such data changes. DESIGN.md has the
+// protocol and why it holds.
 package cache
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"m1/cache/local"
+	"m1/cache/remote"
+	"m1/cache/seal"
 )
-
-// Key names one question within a scope; equal keys are the same question.
-type Key [32]byte
-
-// Tier says where an answer was held.
-type Tier string
-
-// Local is the memory of this process.
-const Local Tier = "local"
 
 // Options configure a Cache. Zero fields take the default named beside them.
 type Options struct {
-	MaxBytes  int64         // over all answers; 64 MiB
-	MaxValue  int           // of one answer in bytes; 1 MiB
-	MaxAge    time.Duration // of an answer; 15 min
-	MaxScopes int           // scopes remembered; 4096, the one longest unused goes first
-	// MaxItems is how many items of collections are told apart, over all scopes;
-	// 262,144. What comes after is taken for its whole collection until a scope is
-	// forgotten, which can only cost hits.
-	MaxItems int
-	Now      func() time.Time
+	MaxBytes    int64         // in memory, over all classes and tags; 64 MiB, of which tags have a quarter
+	TenantBytes int64         // in memory, of one tenant; no bound of its own
+	MaxTags     int           // points that changes pass through, told apart in memory; as many as fit a quarter of MaxBytes, 131,072 of 64 MiB
+	MaxChange   time.Duration // after which an open change of a node that died no longer keeps answers away; 1 h
+
+	// Redis is the second tier, shared with the nodes that use the same space.
+	// Without it this node is alone, and always coherent.
+	Redis    *remote.Tier
+	Lease    time.Duration // how long memory may be served without a word from Redis; 200 ms
+	Patience time.Duration // how long a lookup waits for Redis before the source is asked beside it; 3 ms
+	Journal  Journal       // keeps what Redis has not seen; in memory only
+	Secret   seal.Secret   // names and seals entries; the nodes of a space must share it
+
+	Now    func() time.Time
+	Logger *slog.Logger // none
+
+	fault fault
 }
 
 func (o *Options) fill() error {
 	for _, n := range []struct {
 		name string
 		v    int64
-	}{{"MaxBytes", o.MaxBytes}, {"MaxValue", int64(o.MaxValue)}, {"MaxAge", int64(o.MaxAge)}, {"MaxScopes", int64(o.MaxScopes)}, {"MaxItems", int64(o.MaxItems)}} {
+	}{{"MaxBytes", o.MaxBytes}, {"TenantBytes", o.TenantBytes}, {"MaxTags", int64(o.MaxTags)}, {"MaxChange", int64(o.MaxChange)}, {"Patience", int64(o.Patience)}, {"Lease", int64(o.Lease)}} {
 		if n.v < 0 {
 			return fmt.Errorf("cache: %s must not be negative, got %d", n.name, n.v)
 		}
 	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 64 << 20
+	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
+	o.MaxTags = cmp.Or(o.MaxTags, max(int(o.MaxBytes/4/pointBytes), 64))
+	o.MaxChange = cmp.Or(o.MaxChange, time.Hour)
+	o.Lease = cmp.Or(o.Lease, 200*time.Millisecond)
+	o.Patience = cmp.Or(o.Patience, 3*time.Millisecond)
+	if o.Lease < 20*time.Millisecond {
+		return fmt.Errorf("cache: Lease must be at least 20ms, got %s", o.Lease)
 	}
-	if o.MaxValue == 0 {
-		o.MaxValue = 1 << 20
-	}
-	if o.MaxAge == 0 {
-		o.MaxAge = 15 * time.Minute
-	}
-	if o.MaxScopes == 0 {
-		o.MaxScopes = 4096
-	}
-	if o.MaxItems == 0 {
-		o.MaxItems = 1 << 18
+	if o.Journal == nil {
+		o.Journal = noJournal{}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	return nil
 }
 
-// Cache keeps answers per scope. Every method is safe for concurrent use and
-// none waits for anything but memory.
+// Cache keeps answers of several classes in one budget of memory and, with Redis,
+// shares them with other nodes. Every method is safe for concurrent use.
 //
-// The promise: after Change.Done has returned, no Get returns an answer that was
-// computed before it from what the change touched; and while a change is open,
-// no Get returns an answer from what it touches at all.
+// The promise: after a change has been acknowledged (Invalidate, Write, Begin and
+// Done without an error), no Get of any node that begins later returns an answer
+// that was computed before it from what the change touched. And while a change
+// made by Write or Begin is open, no Get returns an answer from what it touches
+// at all.
 type Cache struct {
 	o     Options
-	store *local.Store[place, *entry]
+	root  id
+	node  string // this process, for the others
+	start time.Time
+	store *local.Store[seal.Key, *entry]
 
-	mu     sync.Mutex // guards spaces and clock; taken before a space's own lock
-	spaces map[string]*space
-	clock  uint64
-	items  room
+	points  *points
+	flights flights
+	lease   lease
+	acks    acks
+	journal journal
+	open    openChanges
+	nonces  atomic.Uint64
 
-	hits, misses, stale, changes, refused atomic.Int64
+	swept atomic.Int64 // when sweep ran last; on the clock of now
+
+	mu      sync.Mutex
+	classes []*class
+	tenants map[string]*tenant
+
+	invalidations, notPropagated, evictions atomic.Int64
 }
 
-type place struct {
-	scope string
-	key   Key
-}
-
-type entry struct {
-	value []byte
-	since time.Time
-	held  []held
-}
-
-// New returns an empty cache.
+// New returns an empty cache. With Redis it serves nothing from memory before Run
+// has got a lease.
 func New(o Options) (*Cache, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	store, err := local.New(o.MaxBytes, func(p place, e *entry) uint32 {
-		// 160 bytes of table and bookkeeping an entry and 24 a tag, as measured.
-		return uint32(len(p.scope) + len(p.key) + len(e.value) + 160 + 24*len(e.held))
-	})
+	c := &Cache{o: o, start: o.Now(), tenants: map[string]*tenant{}}
+	c.root = c.point(kindRoot)
+	c.points = newPoints(o.MaxTags, c.root)
+	c.nonces.Store(uint64(c.start.UnixMicro())) // another one than before a restart
+	var err error
+	c.store, err = local.New(local.Options[seal.Key, *entry]{MaxBytes: o.MaxBytes - min(o.MaxBytes/4, int64(o.MaxTags)*pointBytes), Weigh: weigh[seal.Key], Gone: c.left})
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{o: o, store: store, spaces: map[string]*space{}}
-	c.items.max = int64(o.MaxItems)
+	c.lease.init(o.Redis == nil)
+	c.flights.m = map[seal.Key]*flight{}
+	c.acks.waiting = map[uint64]*ackWait{}
+	c.open.m = map[*Change]struct{}{}
+	if c.o.Redis != nil {
+		c.node = o.Redis.Node()
+		o.Redis.SetMark(c.mark())
+		o.Redis.Retain(nameOf(c.root))
+		if err := c.journal.open(o.Journal, nameOf(c.root)); err != nil {
+			return nil, err
+		}
+	}
 	return c, nil
 }
 
-// Answer is a held value. Nobody may change Value.
-type Answer struct {
-	Value []byte
-	Tier  Tier
-	Age   time.Duration
-}
-
-// Ticket is the right to keep the answer that a Get did not find. It remembers
-// how the data stood before the answer is computed. The zero Ticket keeps nothing.
-type Ticket struct {
-	c    *Cache
-	at   place
-	held []held
-}
-
-// Get returns the answer to key in scope if one is held and nothing that tags
-// name has changed since. Otherwise it returns a Ticket for the answer that the
-// caller will compute; tags say what that answer will depend on.
-func (c *Cache) Get(scope string, key Key, tags []Tag) (Answer, Ticket, bool) {
-	at := place{scope, key}
-	if e, ok := c.store.Get(at); ok {
-		age := c.o.Now().Sub(e.since)
-		if !current(e.held) {
-			c.stale.Add(1)
-		} else if age <= c.o.MaxAge {
-			c.hits.Add(1)
-			return Answer{Value: e.value, Tier: Local, Age: age}, Ticket{}, true
-		}
-		c.store.RemoveIf(at, func(have *entry) bool { return have == e })
+// Run keeps the lease, hears of changes elsewhere and sends what Redis has not
+// seen, until ctx ends. It blocks. Without Redis it only waits.
+func (c *Cache) Run(ctx context.Context) error {
+	if c.o.Redis == nil {
+		<-ctx.Done()
+		return nil
 	}
-	c.misses.Add(1)
-	return Answer{}, Ticket{c: c, at: at, held: c.hold(scope, tags)}, false
-}
-
-// hold captures the versions of tags, or nil while a change of them is open.
-func (c *Cache) hold(scope string, tags []Tag) []held {
-	s := c.lockSpace(scope)
-	defer s.mu.Unlock()
-	vs := s.dependsOn(tags)
-	hs := make([]held, len(vs))
-	for i, v := range vs {
-		at, ok := v.settled()
-		if !ok {
-			return nil
-		}
-		hs[i] = held{v, at}
-	}
-	return hs
-}
-
-// Keep holds value as the answer and reports whether it did: not if it is too
-// large or something it depends on changed since the Get. The caller must not
-// change value afterwards.
-func (t Ticket) Keep(value []byte) bool {
-	if t.c == nil {
-		return false
-	}
-	if t.held == nil || len(value) > t.c.o.MaxValue || !current(t.held) {
-		t.c.refused.Add(1)
-		return false
-	}
-	t.c.store.Set(t.at, &entry{value: value, since: t.c.o.Now(), held: t.held})
-	return true
-}
-
-// Change is a change of data that has begun. Done must be called once it has
-// ended, whether it succeeded or not.
-type Change struct {
-	c    *Cache
-	s    *space
-	vs   []*version
-	once sync.Once
-}
-
-// Begin declares that what tags name is about to change: from here to Done no
-// answer that depends on it is given or kept, and those held are forgotten.
-func (c *Cache) Begin(scope string, tags ...Tag) *Change {
-	s := c.lockSpace(scope)
-	defer s.mu.Unlock()
-	ch := &Change{c: c, s: s, vs: s.movedBy(tags)}
-	s.open++
-	for _, v := range ch.vs {
-		v.begin()
-	}
-	return ch
-}
-
-// Done ends the change. Calls after the first do nothing.
-func (ch *Change) Done() {
-	ch.once.Do(func() {
-		for _, v := range ch.vs {
-			v.end()
-		}
-		ch.s.mu.Lock()
-		ch.s.open--
-		ch.s.mu.Unlock()
-		ch.c.changes.Add(1)
+	// The lease is given back before the connections are closed.
+	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
+	renewing, cancel := context.WithCancel(ctx)
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		c.keepLease(renewing)
+		stop()
 	})
+	err := c.o.Redis.Run(listening, c)
+	cancel()
+	loop.Wait()
+	return err
 }
 
-// Drop forgets every answer of scope, for example because the run has ended.
-func (c *Cache) Drop(scope string) {
+// mark is what the nodes of a space must have in common: what others name and seal
+// would be unknown here, and how long others may serve memory.
+func (c *Cache) mark() string { return c.o.Secret.Fingerprint() + " " + c.o.Lease.String() }
+
+// Shared says whether other nodes see what is kept.
+func (c *Cache) Shared() bool { return c.o.Redis != nil }
+
+// Secret says whether entries are sealed with a secret: else whoever can write to
+// Redis can also forge them.
+func (c *Cache) Secret() bool { return !c.o.Secret.IsZero() }
+
+// now is the time since New, on the clock that ages and leases are counted by.
+func (c *Cache) now() time.Duration { return c.o.Now().Sub(c.start) }
+
+// Fresh says what a class promises of its answers while Redis cannot be asked.
+type Fresh struct {
+	kind  string
+	bound time.Duration
+}
+
+var (
+	// AckFresh answers are never older than the last acknowledged change.
+	AckFresh = Fresh{kind: "ack"}
+	// Linear answers are besides never older than any answer that any node gave
+	// before, if every change of their data is made inside Write or Begin.
+	Linear = Fresh{kind: "linear"}
+)
+
+// Bounded answers may be served from memory for at most d after the lease was
+// lost: they are at most so much older than the last acknowledged change.
+func Bounded(d time.Duration) Fresh { return Fresh{kind: "bounded", bound: d} }
+
+// String returns "ack", "linear" or "bounded 5s".
+func (f Fresh) String() string {
+	if f.bound > 0 {
+		return f.kind + " " + f.bound.String()
+	}
+	return f.kind
+}
+
+// tenant is whom an answer belongs to.
+type tenant struct {
+	name  string
+	box   *seal.Box
+	bytes atomic.Int64 // in memory
+}
+
+func (c *Cache) tenant(name string) (*tenant, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.spaces[scope]; s != nil {
-		c.forget(scope, s)
+	if t := c.tenants[name]; t != nil {
+		return t, nil
 	}
-}
-
-// forget makes every answer of s invalid and gives up its table, unless a change
-// is open: its versions must stay the ones that later answers look at. c.mu is held.
-func (c *Cache) forget(scope string, s *space) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all.at.Add(1)
-	if s.open == 0 {
-		delete(c.spaces, scope)
-		c.items.give(len(s.items))
+	box, err := c.o.Secret.Box(name)
+	if err != nil {
+		return nil, fmt.Errorf("cache: tenant %q: %w", name, err)
 	}
-}
-
-// lockSpace returns scope's table with its lock held, so that it cannot be given
-// up before the caller has entered what it came for.
-func (c *Cache) lockSpace(scope string) *space {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.clock++
-	s := c.spaces[scope]
-	if s == nil {
-		if len(c.spaces) >= c.o.MaxScopes {
-			c.forgetOldest()
-		}
-		s = &space{collections: map[string]*collection{}, items: map[Tag]*version{}, room: &c.items}
-		c.spaces[scope] = s
-	}
-	s.mu.Lock()
-	s.used = c.clock
-	return s
-}
-
-// forgetOldest gives up the table longest unused that no change is open on.
-func (c *Cache) forgetOldest() {
-	var oldest string
-	var found *space
-	for scope, s := range c.spaces {
-		s.mu.Lock()
-		if s.open == 0 && (found == nil || s.used < found.used) {
-			oldest, found = scope, s
-		}
-		s.mu.Unlock()
-	}
-	if found != nil {
-		c.forget(oldest, found)
-	}
-}
-
-// Stats returns the state at this moment.
-func (c *Cache) Stats() Stats {
-	l := c.store.Stats()
-	return Stats{
-		Hits: c.hits.Load(), Misses: c.misses.Load(), StalePrevented: c.stale.Load(),
-		Invalidations: c.changes.Load(), Refused: c.refused.Load(),
-		Items: c.items.taken.Load(), Entries: l.Entries, Bytes: l.Bytes, MaxBytes: l.MaxBytes, Evictions: l.Evictions,
-	}
+	t := &tenant{name: strings.Clone(name), box: box}
+	c.tenants[t.name] = t
+	return t, nil
 }

@@ -1,171 +1,128 @@
 package cache
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "slices"
 
 // Everything as a Collection stands for all data of a scope.
 const Everything = "*"
 
 // Tag names data that an answer depends on, or that a change touches: one item
 // of a collection, or with an empty Item the whole collection. Two tags overlap
-// when the collection is the same and either is whole or the items are equal;
-// Everything overlaps all.
+// when scope and collection are the same and either is whole or the items are
+// equal; Everything overlaps all of its scope.
 type Tag struct {
+	Scope      string // what the data belongs to, such as a run; may be empty
 	Collection string
 	Item       string
 }
 
-// Bounds of one scope's tag table; Options.MaxItems bounds all of them together.
-// What comes after is coarsened: an item to its whole collection, a collection to
-// Everything. That can only cost hits.
-const (
-	maxCollections = 1 << 10
-	maxItems       = 1 << 14
-)
-
-// room is what the tables of all scopes may hold together.
-type room struct {
-	max   int64
-	taken atomic.Int64
-}
-
-// take takes one place and reports whether there was one.
-func (r *room) take() bool {
-	if r.taken.Add(1) <= r.max {
-		return true
-	}
-	r.taken.Add(-1)
-	return false
-}
-
-func (r *room) give(n int) { r.taken.Add(-int64(n)) }
-
-// version is a point that changes pass through. It moves on when a change begins
-// and again when it ends; open counts those in between. An answer that depends
-// on an open version is neither given nor kept.
-type version struct {
-	at   atomic.Uint64
-	open atomic.Int64
-}
-
-// begin and end keep this order: whoever reads at before open can take no number
-// for settled that a change is about to move.
-func (v *version) begin() { v.open.Add(1); v.at.Add(1) }
-func (v *version) end()   { v.at.Add(1); v.open.Add(-1) }
-
-// settled returns the number to hold, and false while a change is open.
-func (v *version) settled() (uint64, bool) {
-	at := v.at.Load()
-	return at, v.open.Load() == 0
-}
-
-// held is a version as it stood before an answer was computed.
-type held struct {
-	v  *version
-	at uint64
-}
-
-// current says that nothing the answer depends on has changed or is changing.
-func current(hs []held) bool {
-	for _, h := range hs {
-		if at, ok := h.v.settled(); !ok || at != h.at {
-			return false
-		}
-	}
-	return true
-}
-
-// space is the tag table of one scope. Each collection has two versions, so that
-// whole answers and single items can tell the changes apart that matter to them:
+// kind tells the points of one scope apart. Each collection has two of them
+// beside its items, so that whole answers and single items can tell the changes
+// apart that matter to them:
 //
 //	a change of …       moves
-//	item i of c         items[c i]           c.any   any
-//	c as a whole                    c.whole  c.any   any
+//	item i of c         item(c i)           any(c)   any
+//	c as a whole                   whole(c) any(c)   any
 //	Everything          all                          any
 //	an answer from …    holds
-//	item i of c         items[c i]  c.whole          all
-//	c as a whole                             c.any   all
+//	item i of c         item(c i)  whole(c)          all
+//	c as a whole                            any(c)   all
 //	Everything                                       all, any
-type space struct {
-	all, any version
-	room     *room // for items; shared with the other scopes
+//
+// Every answer also holds root, which moves when too much changed to be listed.
+type kind byte
 
-	mu          sync.Mutex // guards what follows, not the versions
-	collections map[string]*collection
-	items       map[Tag]*version
-	open        int    // changes that have begun and not ended
-	used        uint64 // the cache's clock when it was last looked up
+const (
+	kindRoot  kind = 'r'
+	kindAll   kind = 'A'
+	kindAny   kind = 'a'
+	kindWhole kind = 'C'
+	kindPart  kind = 'c' // any(c)
+	kindItem  kind = 'i'
+)
+
+// id names a point, for all nodes the same.
+type id [16]byte
+
+func (c *Cache) point(k kind, parts ...string) id {
+	return id(c.o.Secret.ID(byte(k), parts...))
 }
 
-type collection struct{ whole, any version }
-
-func (s *space) collection(name string) *collection {
-	c := s.collections[name]
-	if c == nil && len(s.collections) < maxCollections {
-		c = &collection{}
-		s.collections[name] = c
+// dependsOn lists the points that an answer with these tags holds.
+func (c *Cache) dependsOn(tags []Tag) []id {
+	ids := make([]id, 1, 1+3*len(tags))
+	ids[0] = c.root
+	for i, t := range tags {
+		if i == 0 || t.Scope != tags[i-1].Scope {
+			ids = append(ids, c.point(kindAll, t.Scope))
+		}
+		switch {
+		case t.Collection == Everything:
+			ids = append(ids, c.point(kindAny, t.Scope))
+		case t.Item == "":
+			ids = append(ids, c.point(kindPart, t.Scope, t.Collection))
+		default:
+			ids = append(ids, c.point(kindItem, t.Scope, t.Collection, t.Item), c.point(kindWhole, t.Scope, t.Collection))
+		}
 	}
-	return c
-}
-
-func (s *space) item(t Tag) *version {
-	v := s.items[t]
-	if v == nil && len(s.items) < maxItems && s.room.take() {
-		v = &version{}
-		s.items[t] = v
+	if ids = distinct(ids); len(ids) > maxPoints {
+		if whole := coarse(tags); len(whole) < len(tags) {
+			return c.dependsOn(whole)
+		}
 	}
-	return v
+	return ids
 }
 
-// dependsOn lists the versions that an answer with these tags holds. s.mu is held.
-func (s *space) dependsOn(tags []Tag) []*version {
-	vs := make([]*version, 0, 1+2*len(tags))
-	vs = append(vs, &s.all)
+// movedBy lists the points that a change of these tags moves.
+func (c *Cache) movedBy(tags []Tag) []id {
+	ids := make([]id, 0, 3*len(tags))
+	for i, t := range tags {
+		if i == 0 || t.Scope != tags[i-1].Scope {
+			ids = append(ids, c.point(kindAny, t.Scope))
+		}
+		switch {
+		case t.Collection == Everything:
+			ids = append(ids, c.point(kindAll, t.Scope))
+		case t.Item == "":
+			ids = append(ids, c.point(kindPart, t.Scope, t.Collection), c.point(kindWhole, t.Scope, t.Collection))
+		default:
+			ids = append(ids, c.point(kindPart, t.Scope, t.Collection), c.point(kindItem, t.Scope, t.Collection, t.Item))
+		}
+	}
+	if ids = distinct(ids); len(ids) > maxPoints {
+		if whole := coarse(tags); len(whole) < len(tags) {
+			return c.movedBy(whole)
+		}
+	}
+	return ids
+}
+
+// maxPoints bounds the points of one answer or change. Beyond, everything in their
+// scopes stands for its tags, which can only cost hits.
+const maxPoints = 200
+
+// coarse are tags that overlap all that tags overlap, one a scope.
+func coarse(tags []Tag) []Tag {
+	var out []Tag
 	for _, t := range tags {
-		if t.Collection == Everything {
-			vs = append(vs, &s.any)
-			continue
+		if whole := (Tag{Scope: t.Scope, Collection: Everything}); !slices.Contains(out, whole) {
+			out = append(out, whole)
 		}
-		c := s.collection(t.Collection)
-		if c == nil {
-			vs = append(vs, &s.any)
-			continue
-		}
-		if t.Item != "" {
-			if v := s.item(t); v != nil {
-				vs = append(vs, v, &c.whole)
-				continue
+	}
+	return out
+}
+
+// distinct drops repeated ids: a change must not pass through a point twice.
+// There are few, so that looking back is quicker than a set.
+func distinct(ids []id) []id {
+	out := ids[:0]
+next:
+	for _, n := range ids {
+		for _, have := range out {
+			if have == n {
+				continue next
 			}
 		}
-		vs = append(vs, &c.any)
+		out = append(out, n)
 	}
-	return vs
-}
-
-// movedBy lists the versions that a change of these tags moves. s.mu is held.
-func (s *space) movedBy(tags []Tag) []*version {
-	vs := make([]*version, 0, 1+2*len(tags))
-	vs = append(vs, &s.any)
-	for _, t := range tags {
-		if t.Collection == Everything {
-			vs = append(vs, &s.all)
-			continue
-		}
-		c := s.collection(t.Collection)
-		if c == nil {
-			vs = append(vs, &s.all)
-			continue
-		}
-		vs = append(vs, &c.any)
-		if t.Item != "" {
-			if v := s.item(t); v != nil {
-				vs = append(vs, v)
-				continue
-			}
-		}
-		vs = append(vs, &c.whole)
-	}
-	return vs
+	return out
 }

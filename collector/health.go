@@ -1,10 +1,12 @@
 package collector
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
 
+	"m1/cache"
 	"m1/collector/snapshot"
 	"m1/engine"
 	"m1/engine/meter"
@@ -69,7 +71,7 @@ func (j *judge) judge(f facts) (snapshot.Health, []snapshot.Alert) {
 	set("engine", engineCheck(f))
 	set("policy", policyCheck(f.status.Policy))
 	set("cache", cacheCheck(f))
-	set("redis", snapshot.Check{Status: disabled, Message: "not configured"})
+	set("redis", redisCheck(f.status.Cache.Redis))
 	set("ledger", ledgerCheck(f))
 	set("cluster", snapshot.Check{Status: disabled, Message: "not configured"})
 	set("clock", j.clock.check(f.at))
@@ -114,8 +116,26 @@ func policyCheck(p engine.PolicyStatus) snapshot.Check {
 }
 
 func cacheCheck(f facts) snapshot.Check {
-	c := f.status.Cache
+	c := f.status.Cache.Local
 	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s entries, %s of %s", grouped(c.Entries), mebibytes(c.Bytes), mebibytes(c.MaxBytes))}
+}
+
+// redisCheck is never critical: without Redis M1 goes on deciding, and what it
+// answers from memory is right or not answered from there.
+func redisCheck(r cache.RedisStats) snapshot.Check {
+	switch {
+	case !r.Configured:
+		return snapshot.Check{Status: disabled, Message: "not configured"}
+	case r.ForeignSecret:
+		return snapshot.Check{Status: degraded, Message: "the other nodes use another cache key, so nothing is shared: give all of them the same --cache-key-file"}
+	case r.BreakerOpen:
+		return snapshot.Check{Status: degraded, Message: "not used until it answers again: " + cmp.Or(r.LastError, "no answer yet"), Since: r.Since}
+	case !r.Coherent:
+		return snapshot.Check{Status: degraded, Message: "answers, but this node has no lease yet: memory is not served"}
+	case r.Journal > 0:
+		return snapshot.Check{Status: degraded, Message: fmt.Sprintf("%s changes wait to be told to the other nodes", grouped(int64(r.Journal)))}
+	}
+	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s nodes, acknowledged in %.1f ms (p99)", grouped(int64(r.Nodes)), micros(r.AckP99)/1000)}
 }
 
 func ledgerCheck(f facts) snapshot.Check {

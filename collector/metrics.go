@@ -18,7 +18,7 @@ func (v view) metrics() snapshot.Metrics {
 			PolicyChecksTotal: m.Checks.Load(),
 			CacheHits:         m.ResultHits.Load(),
 			CacheMisses:       m.ResultMisses.Load(),
-			CacheEvictions:    v.status.Cache.Evictions,
+			CacheEvictions:    v.status.Cache.Local.Evictions,
 			CallsPerS:         perSecond(d.Count(&m.Calls), d.Covered()),
 		},
 		Performance: snapshot.Performance{
@@ -74,39 +74,3 @@ func (v view) errors() snapshot.Errors {
 	}
 	return out
 }
-
-func (v view) cache() snapshot.Cache {
-	m, d, c := v.meter, v.delta, v.status.Cache
-	lookups := d.Count(&m.ResultHits) + d.Count(&m.ResultMisses)
-	out := snapshot.Cache{
-		Decisions: snapshot.DecisionCache{
-			Hits: m.DecisionHits.Load(), Misses: m.DecisionMisses.Load(),
-			HitRate: ratio(d.Count(&m.DecisionHits), d.Count(&m.DecisionHits)+d.Count(&m.DecisionMisses)),
-		},
-		Results: snapshot.ResultCache{
-			Hits: m.ResultHits.Load(), Misses: m.ResultMisses.Load(),
-			HitRate:        ratio(d.Count(&m.ResultHits), lookups),
-			Ceiling:        ceiling(d.Count(&m.ResultIdeal), lookups),
-			StalePrevented: c.StalePrevented, Invalidations: c.Invalidations, Bypassed: m.ResultBypassed.Load(),
-		},
-		Local:  snapshot.LocalTier{Entries: c.Entries, Bytes: c.Bytes, MaxBytes: c.MaxBytes, Evictions: c.Evictions},
-		Redis:  snapshot.RedisTier{State: disabled},
-		ByTool: []snapshot.ToolCache{},
-	}
-	for _, t := range v.tools {
-		if hits, misses := t.Hits.Load(), t.Misses.Load(); hits+misses > 0 {
-			out.ByTool = append(out.ByTool, snapshot.ToolCache{
-				Tool: t.name, Hits: hits, Misses: misses,
-				HitRate: ratio(d.Count(&t.Hits), d.Count(&t.Hits)+d.Count(&t.Misses)),
-			})
-		}
-	}
-	slices.SortFunc(out.ByTool, func(a, b snapshot.ToolCache) int {
-		return cmp.Or(cmp.Compare(b.Hits+b.Misses, a.Hits+a.Misses), cmp.Compare(a.Tool, b.Tool))
-	})
-	return out
-}
-
-// ceiling is ratio, but at most 1: that a read repeats a known result is seen
-// when it is reported, which may be in a later slot than its lookup.
-func ceiling(ideal, lookups int64) float64 { return min(ratio(ideal, lookups), 1) }

@@ -302,7 +302,7 @@ func TestTotalsAndListsComeFromTheMeterAndTheStatus(t *testing.T) {
 			s.Runs = runs
 			s.Calls = []*snapshot.Call{{ID: "tc_1"}}
 			s.PriceVersion = "2026-01"
-			s.Cache = cache.Stats{StalePrevented: 5, Invalidations: 6, Entries: 7, Bytes: 8, MaxBytes: 9, Evictions: 10}
+			s.Cache = cache.Stats{StalePrevented: 5, Invalidations: 6, Local: cache.LocalStats{Entries: 7, Bytes: 8, MaxBytes: 9, Evictions: 10, Tags: 11}}
 		})
 		c := collector.New(src, collector.Options{
 			Version: "1.2.3", Node: "n1", Describe: func() snapshot.Source { return snapshot.Source{Mode: "replay", Done: 4, Total: 9} },
@@ -325,7 +325,7 @@ func TestTotalsAndListsComeFromTheMeterAndTheStatus(t *testing.T) {
 		require.InDelta(t, 0.25, d.Cache.Results.HitRate, 1e-9)
 		require.InDelta(t, 0.5, d.Cache.Results.Ceiling, 1e-9)
 		require.EqualValues(t, 5, d.Cache.Results.StalePrevented)
-		require.Equal(t, snapshot.LocalTier{Entries: 7, Bytes: 8, MaxBytes: 9, Evictions: 10}, d.Cache.Local)
+		require.Equal(t, snapshot.LocalTier{Entries: 7, Bytes: 8, MaxBytes: 9, Evictions: 10, Tags: 11}, d.Cache.Local)
 		require.Equal(t, []snapshot.ToolCache{{Tool: "g", Hits: 1, Misses: 3, HitRate: 0.25}}, d.Cache.ByTool)
 		require.Equal(t, "0.081200", d.Costs.TotalUSD)
 		require.Equal(t, "0.000000", d.Costs.SavedUSD, "nothing is made up")

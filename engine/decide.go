@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"m1/cache/local"
@@ -31,10 +32,10 @@ type question struct {
 const memoBytes = 8 << 20
 
 func newRuling(set *policy.Set, tools *tool.Catalogue, now time.Time) (*ruling, error) {
-	memo, err := local.New(memoBytes, func(q question, v policy.Verdict) uint32 {
-		// The verdict's texts belong to the policy; only the question's are held here.
+	memo, err := local.New(local.Options[question, policy.Verdict]{MaxBytes: memoBytes, Weigh: func(q question, _ policy.Verdict) uint32 {
+		// The verdict's texts mostly belong to the policy; the question's are held here.
 		return uint32(len(q.agent) + len(q.tool) + 320)
-	})
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +52,11 @@ func (r *ruling) use(name string, args []byte) (tool.Use, bool) {
 }
 
 // verdict answers from memory where the question was asked before.
-func (r *ruling) verdict(q question) (v policy.Verdict, remembered bool) {
+func (r *ruling) verdict(ctx context.Context, a *answers, q question) (v policy.Verdict, remembered bool) {
 	if v, ok := r.memo.Get(q); ok {
 		return v, true
 	}
-	v = r.set.Decide(policy.Request{Agent: q.agent, Tool: q.tool, Known: q.known, Scope: q.scope})
+	v = a.verdict(ctx, r, q)
 	r.memo.Set(q, v)
 	return v, false
 }

@@ -28,7 +28,9 @@ type Options struct {
 	Policy  *policy.Set
 	Ledger  ledger.Store
 	Prices  *pricing.Table // the built-in table
-	Cache   *cache.Cache   // one with its own defaults
+	Cache   *cache.Cache   // one with its own defaults, of this engine alone; its Run is the caller's
+	Encrypt bool           // what is cached in Redis; the cache needs a secret
+	Meter   *meter.Meter   // a new one
 	Now     func() time.Time
 	Logger  *slog.Logger  // none
 	Keep    int           // newest calls kept for the screen; 2000
@@ -61,6 +63,9 @@ func (o *Options) fill() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Meter == nil {
+		o.Meter = meter.New()
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -88,6 +93,7 @@ type Engine struct {
 	open    openCalls
 	runs    runs
 	recent  recent
+	answers answers
 
 	// Reports and ends of runs that are being recorded.
 	reporting claims[call.ID]
@@ -106,8 +112,11 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{o: o, started: o.Now(), meter: meter.New(), batched: make(chan struct{}, 1)}
+	e := &Engine{o: o, started: o.Now(), meter: o.Meter, batched: make(chan struct{}, 1)}
 	e.ruling.Store(r)
+	if e.answers, err = newAnswers(o.Cache, o.Encrypt); err != nil {
+		return nil, err
+	}
 	e.open.init(o.MaxOpen, o.OpenFor)
 	e.runs.init(o.Runs, e.meter)
 	e.recent.init(o.Keep)

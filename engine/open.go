@@ -2,6 +2,7 @@ package engine
 
 import (
 	"container/list"
+	"context"
 	"sync"
 	"time"
 
@@ -25,7 +26,8 @@ type openCall struct {
 // close ends the call's change; every way out of openCalls leads through it.
 func (o *openCall) close() {
 	if o.change != nil {
-		o.change.Done()
+		// Bounded by the lease: nobody hangs up on the nodes that must hear of it.
+		_ = o.change.Done(context.Background())
 	}
 }
 

@@ -54,16 +54,16 @@ func (e *Engine) Propose(ctx context.Context, p call.Proposal) (call.Decision, e
 	e.meter.Tools.Get(p.Tool).Calls.Inc()
 	e.meter.Agents.Get(string(p.Agent)).Calls.Inc()
 
-	e.judge(&c)
+	e.judge(ctx, &c)
 	c.streak = e.runs.propose(&c)
 	var change *cache.Change
 	if c.d.Effect == call.Allow {
-		e.lookUp(&c)
-		change = e.begin(&c)
+		e.lookUp(ctx, &c)
+		change = e.answers.begin(ctx, p.Run, c.use)
 	}
 	if err := e.keep(ctx, &c); err != nil {
 		if change != nil {
-			change.Done()
+			_ = change.Done(context.WithoutCancel(ctx))
 		}
 		if !gaveUp(ctx, err) {
 			e.meter.M1Errors.Inc()
@@ -91,11 +91,11 @@ func gaveUp(ctx context.Context, err error) bool {
 
 // judge asks the policy. In observe mode the answer is counted and everything
 // is let through.
-func (e *Engine) judge(c *proposed) {
+func (e *Engine) judge(ctx context.Context, c *proposed) {
 	start := e.o.Now()
 	r := e.ruling.Load()
 	c.use, c.known = r.use(c.p.Tool, c.args)
-	v, remembered := r.verdict(question{c.p.Agent, c.p.Tool, c.known, c.use.Scope})
+	v, remembered := r.verdict(ctx, &e.answers, question{c.p.Agent, c.p.Tool, c.known, c.use.Scope})
 	c.memo = remembered
 	c.d = call.Decision{ID: c.id, Effect: v.Effect, Would: v.Effect, Rule: v.Rule, Reason: v.Reason,
 		Version: r.set.Version(), Scope: c.use.Scope, Cache: call.CacheAnswer{Status: call.CacheBypass}}
@@ -107,42 +107,22 @@ func (e *Engine) judge(c *proposed) {
 }
 
 // lookUp answers a cacheable read from what its run already knows.
-func (e *Engine) lookUp(c *proposed) {
+func (e *Engine) lookUp(ctx context.Context, c *proposed) {
 	if !c.use.Cacheable || c.p.Run == "" {
 		return
 	}
 	start := e.o.Now()
-	answer, ticket, hit := e.o.Cache.Get(string(c.p.Run), cache.Key(c.digest), tags(c.use.Reads))
+	answer, info, ticket, hit := e.answers.result(ctx, c)
 	c.cacheTook = e.o.Now().Sub(start)
-	e.meter.CacheRead.Observe(c.cacheTook)
+	if info.Tier == cache.Local || !e.answers.cache.Shared() { // what Redis takes is measured there
+		e.meter.CacheRead.Observe(c.cacheTook)
+	}
 	if !e.open.doubtful(c.p.Run, start) {
 		c.ticket = ticket
 	}
 	if c.d.Cache.Status = call.CacheMiss; hit {
-		c.d.Cache = call.CacheAnswer{Status: call.CacheHit, Tier: string(answer.Tier), Age: answer.Age, Result: answer.Value}
+		c.d.Cache = call.CacheAnswer{Status: call.CacheHit, Tier: string(info.Tier), Age: info.Age, Result: answer}
 	}
-}
-
-// begin fences what the call may change until its report; nil if it changes nothing.
-func (e *Engine) begin(c *proposed) *cache.Change {
-	if c.p.Run == "" {
-		return nil
-	}
-	if c.use.ChangesAll {
-		return e.o.Cache.Begin(string(c.p.Run), cache.Tag{Collection: cache.Everything})
-	}
-	if len(c.use.Changes) == 0 {
-		return nil
-	}
-	return e.o.Cache.Begin(string(c.p.Run), tags(c.use.Changes)...)
-}
-
-func tags(items []tool.Item) []cache.Tag {
-	ts := make([]cache.Tag, len(items))
-	for i, it := range items {
-		ts[i] = cache.Tag{Collection: it.Collection, Item: it.ID}
-	}
-	return ts
 }
 
 // keep records the decision: no record, no action.

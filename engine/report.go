@@ -35,7 +35,7 @@ func (e *Engine) Report(ctx context.Context, r call.Report) error {
 	e.open.forget(r.ID)
 	if r.Outcome == call.OK && o.cacheable && len(r.Result) > 0 {
 		start := e.o.Now()
-		o.ticket.Keep(r.Result)
+		e.answers.results.Keep(o.ticket, r.Result)
 		e.meter.CacheWrite.Observe(e.o.Now().Sub(start))
 	}
 	e.countReport(o, r, sum)

@@ -233,7 +233,7 @@ func (e *Engine) EndRun(ctx context.Context, id call.RunID, stopReason string) e
 	if err := e.record(ctx, ev, false); err != nil {
 		return err
 	}
-	e.o.Cache.Drop(string(id))
+	e.answers.forget(ctx, id)
 	if view, ok = e.runs.end(id, stopReason, e.o.Now()); ok { // else newer runs took its place
 		e.meter.AgentRun.Observe(view.LastAt.Sub(view.StartedAt))
 	}

@@ -2,6 +2,7 @@ package views
 
 import (
 	"math"
+	"strings"
 
 	"m1/themes"
 )
@@ -15,18 +16,34 @@ var (
 // bar draws a share of w cells over a track, to an eighth of a cell. More than
 // 1 fills it; anything above 0 is visible.
 func (a area) bar(x, y, w int, k themes.Token, ratio float64) {
-	if !finite(ratio) {
-		ratio = 0
-	}
 	a.fill(x, y, w, themes.Border, '·')
-	part := int(math.Round(min(max(ratio, 0), 1) * float64(w) * 8))
-	if ratio > 0 {
-		part = max(part, 1)
-	}
+	part := partOf(w, ratio)
 	a.fill(x, y, part/8, k, '█')
 	if part%8 > 0 {
 		a.set(x+part/8, y, k, fromLeft[part%8])
 	}
+}
+
+// partOf is a share of w cells in eighths of a cell.
+func partOf(w int, ratio float64) int {
+	if !finite(ratio) {
+		ratio = 0
+	}
+	part := int(math.Round(min(max(ratio, 0), 1) * float64(w) * 8))
+	if ratio > 0 {
+		part = max(part, 1)
+	}
+	return part
+}
+
+// barSpans is a bar for a line of spans.
+func barSpans(w int, k themes.Token, ratio float64) []span {
+	part := partOf(w, ratio)
+	full := strings.Repeat("█", part/8)
+	if part%8 > 0 {
+		full += string(fromLeft[part%8])
+	}
+	return []span{own(k, lit(full)), own(themes.Border, lit(strings.Repeat("·", w-(part+7)/8)))}
 }
 
 // spark draws the newest w values as small columns, the greatest at full

@@ -29,7 +29,7 @@ func wave(n int, f func(i int, noise float64) float64) []*float64 {
 }
 
 var actions = []views.Action{
-	{Keys: "1 2 7", Title: "pages", Group: "Screen"},
+	{Keys: "1 2 5 7", Title: "pages", Group: "Screen"},
 	{Keys: "f", Title: "freeze", Group: "Screen", Footer: true},
 	{Keys: "+ -", Title: "window", Group: "Screen"},
 	{Keys: "t", Title: "theme", Group: "Screen"},
@@ -89,8 +89,12 @@ func dashboard() *snapshot.Dashboard {
 		},
 		Cache: snapshot.Cache{
 			Decisions: snapshot.DecisionCache{Hits: 92_517, Misses: 1_124, HitRate: 0.988},
-			Results:   snapshot.ResultCache{Hits: 1_204, Misses: 30_211, HitRate: 0.038, Ceiling: 0.042, StalePrevented: 43},
-			Redis:     snapshot.RedisTier{State: "disabled"},
+			Results:   snapshot.ResultCache{Hits: 1_204, Misses: 30_211, HitRate: 0.038, Ceiling: 0.042, StalePrevented: 43, Invalidations: 812, Bypassed: 61_900},
+			Local:     snapshot.LocalTier{Entries: 12_431, Bytes: 43_200_000, MaxBytes: 64 << 20, Evictions: 310, Tags: 8_812},
+			Redis:     snapshot.RedisTier{State: "disabled", Breaker: "none"},
+			Classes:   []snapshot.CacheClass{{Name: "results", Fresh: "ack", HitsLocal: 1_204, Misses: 30_211, StalePrevented: 43, Bypassed: 61_900, Refused: 7, Loading: 2, Entries: 12_431, Bytes: 43_200_000}},
+			Coherence: snapshot.Coherence{State: "alone"},
+			ByTool:    []snapshot.ToolCache{{Tool: "get_order", Hits: 840, Misses: 12_004, HitRate: 0.071}, {Tool: "db.query", Hits: 0, Misses: 9_301}, {Tool: "Read", Hits: 364, Misses: 8_906, HitRate: 0.039}},
 		},
 		Policy: snapshot.Policy{Version: "sha256:9f3c21ab77d0", Name: "prod.yaml", Rules: 214, Checks: 93_641},
 		Costs: snapshot.Costs{
@@ -112,6 +116,41 @@ func dashboard() *snapshot.Dashboard {
 	d.Runs = runs()
 	return d
 }
+
+// shared is that engine as one of three nodes around a Redis.
+func shared(f *views.Frame) {
+	c := &f.Snap.Cache
+	f.Snap.Metrics.SLO[3].NoData, f.Snap.Metrics.SLO[3].OK, f.Snap.Metrics.SLO[3].Actual = false, true, 1_900
+	c.Redis = snapshot.RedisTier{
+		Configured: true, State: "connected", Mode: "standalone", Breaker: "closed", BreakerOpened: 2, FillsDropped: 12,
+		Latency: snapshot.Latency{Count: 4_120, P50US: 380, P95US: 900, P99US: 1_900}, UsedMemory: 112 << 20, Keys: 40_112,
+		LastError: "read tcp 10.0.0.4:51812->10.0.0.9:6379: i/o timeout", Since: since(29 * time.Minute), Errors: map[string]int64{"timeout": 12, "oom": 3},
+	}
+	c.Coherence = snapshot.Coherence{
+		State: "coherent", LeaseMS: 182, Nodes: 3, AckP50US: 241, AckP99US: 1_200, AckTimeouts: 1, NotPropagated: 4, Gaps: 2, Replayed: 9, Drops: 1,
+	}
+	c.Classes = []snapshot.CacheClass{
+		{
+			Name: "results", Fresh: "ack", HitsLocal: 1_010, HitsRedis: 194, Misses: 30_211, StalePrevented: 43, Bypassed: 61_900, Refused: 7, LoadErrors: 12, Loading: 2,
+			Entries: 12_431, Bytes: 43_200_000, StaleServed: 5, IsolatedServed: 31, Broken: map[string]int64{"version": 4, "seal": 1},
+		},
+		{Name: "decisions", Fresh: "ack", HitsRedis: 310, Misses: 814, Entries: 512, Bytes: 91_000},
+	}
+	for i := range 14 {
+		c.ByTool = append(c.ByTool, snapshot.ToolCache{Tool: fmt.Sprintf("mcp.search_%02d", i), Hits: int64(i % 3), Misses: int64(90 - i), HitRate: float64(i%3) / 90})
+	}
+}
+
+// cutOff is that node a minute after Redis went away.
+func cutOff(f *views.Frame) {
+	shared(f)
+	r, c := &f.Snap.Cache.Redis, &f.Snap.Cache.Coherence
+	r.State, r.Breaker, r.BreakerOpened, r.Since, r.LastError = "open", "open", 3, since(72*time.Second), "dial tcp 10.0.0.9:6379: connect: connection refused"
+	r.Latency, r.Errors = snapshot.Latency{}, map[string]int64{"refused": 61, "timeout": 12, "oom": 3}
+	c.State, c.LeaseMS, c.Journal, c.NotPropagated, c.SeqLag = "isolated", 0, 7, 11, 3
+}
+
+func since(ago time.Duration) *time.Time { t := at.Add(-ago); return &t }
 
 var tools = []struct {
 	name, cache, rule string

@@ -17,6 +17,7 @@ type Page int
 const (
 	Overview Page = 1
 	Calls    Page = 2
+	Cache    Page = 5
 	Runs     Page = 7
 )
 
@@ -36,6 +37,8 @@ type Frame struct {
 	Calls  List[call.ID]    // the call table, on Overview and Calls
 	Runs   List[call.RunID] // the run table
 	Detail Detail
+
+	CacheTop int // first line shown of the cache page, 0 to ScrollEnd(Frame)
 
 	Help    bool
 	HelpTop int      // first line shown of the help, 0 to ScrollEnd(Frame)

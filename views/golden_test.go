@@ -45,7 +45,21 @@ var states = map[string]func(*views.Frame){
 	"runs": func(f *views.Frame) {
 		f.Page, f.Runs.Selected, f.Runs.Sort = views.Runs, "run_4702", "errors"
 	},
-	"run":  func(f *views.Frame) { f.Page, f.Detail.Run = views.Runs, "run_4708" },
+	"run":             func(f *views.Frame) { f.Page, f.Detail.Run = views.Runs, "run_4708" },
+	"cache-alone":     func(f *views.Frame) { f.Page = views.Cache },
+	"cache-shared":    func(f *views.Frame) { shared(f); f.Page = views.Cache },
+	"cache-isolated":  func(f *views.Frame) { cutOff(f); f.Page = views.Cache },
+	"cache-scrolled":  func(f *views.Frame) { shared(f); f.Page, f.CacheTop = views.Cache, 12 },
+	"cache-other-key": func(f *views.Frame) { shared(f); f.Page, f.Snap.Cache.Coherence.ForeignSecret = views.Cache, true },
+	"cache-empty": func(f *views.Frame) {
+		f.Snap, f.Page = emptyDashboard(), views.Cache
+		f.Snap.Cache.Classes = []snapshot.CacheClass{{Name: "results", Fresh: "ack"}}
+		f.Snap.Cache.Coherence.State = "alone"
+	},
+	"overview-isolated": func(f *views.Frame) {
+		cutOff(f)
+		f.Snap.Alerts, f.Snap.Cache.Coherence.ForeignSecret = nil, true
+	},
 	"help": func(f *views.Frame) { f.Help = true },
 	"waiting": func(f *views.Frame) {
 		f.Snap = nil

@@ -83,7 +83,7 @@ func drawHeader(f *Frame, a area) {
 	case f.Snap.Source.Ended:
 		right = own(themes.Muted, "ENDED ")
 	}
-	window := own(themes.Title, lit(snapshot.WindowName(over(f).to.Sub(over(f).from))))
+	window := own(themes.Title, windowName(f))
 	end := a.w - 1 - right.width() - window.width()
 	if end <= x {
 		return
@@ -96,29 +96,41 @@ func headerPieces(f *Frame) []piece {
 	h, m, p := &f.Snap.Health, &f.Snap.Metrics, &f.Snap.Policy
 	agents := activeAgents(f.Snap)
 	muted := func(s lit) span { return own(themes.Muted, s) }
-	redis := []span{muted("redis off")}
-	if r := &f.Snap.Cache.Redis; r.Configured {
-		redis = []span{muted("redis "), theirs(themes.Warn, MakeSafe("◐ "+r.State).Clip(14))}
-		if r.State == "connected" {
-			redis = []span{muted("redis "), own(themes.Good, "● "), own(themes.Text, measured(r.Latency.P50US))}
-		}
-	}
 	version := MakeSafe(trimHash(p.Version))
 	if version.Width() > 4 {
 		version = MakeSafe(version.text[:min(len(version.text), 4)])
 	}
+	uptime := 4
+	if f.Snap.Cache.Redis.Configured { // among several nodes the name says more
+		uptime = 6
+	}
 	return []piece{
-		{4, []span{theirs(themes.Text, MakeSafe(h.Node).Clip(20))}},
-		{3, []span{muted("↑" + span2(time.Duration(min(max(h.UptimeS, 0), 1<<33))*time.Second))}},
-		{1, []span{
+		{5, []span{theirs(themes.Text, MakeSafe(h.Node).Clip(20))}},
+		{uptime, []span{muted("↑" + span2(time.Duration(min(max(h.UptimeS, 0), 1<<33))*time.Second))}},
+		{2, []span{
 			own(themes.Text, brief(agents)), muted(plural(agents, " agent · ", " agents · ")),
 			own(themes.Text, brief(f.Snap.Runs.Active)), muted(plural(f.Snap.Runs.Active, " run", " runs")),
 		}},
-		{0, []span{own(themes.Text, rate(m.Operations.CallsPerS)), muted(" calls/s")}},
-		{5, redis},
-		{2, []span{muted("policy "), theirs(themes.Text, version), muted(" (" + brief(p.Rules) + plural(p.Rules, " rule)", " rules)"))}},
-		{0, moneySpans(f, themes.Text)},
+		{1, []span{own(themes.Text, rate(m.Operations.CallsPerS)), muted(" calls/s")}},
+		redisPiece(&f.Snap.Cache),
+		{3, []span{muted("policy "), theirs(themes.Text, version), muted(" (" + brief(p.Rules) + plural(p.Rules, " rule)", " rules)"))}},
+		{1, moneySpans(f, themes.Text)},
 	}
+}
+
+// redisPiece is how Redis is. In trouble it gives way last: what this node serves
+// depends on it.
+func redisPiece(c *snapshot.Cache) piece {
+	r, name := &c.Redis, own(themes.Muted, "redis ")
+	switch {
+	case !r.Configured || r.State == "disabled":
+		return piece{7, []span{own(themes.Muted, "redis off")}}
+	case isolated(c):
+		return piece{0, []span{name, redisSign(r), own(themes.Bad, " ! isolated")}}
+	case r.State == "connected":
+		return piece{4, []span{name, own(themes.Good, "● "), own(themes.Text, measured(r.Latency.P50US))}}
+	}
+	return piece{0, []span{name, redisSign(r)}}
 }
 
 // drawPieces draws as many pieces as fit, in order, and … where some had to go.
@@ -183,7 +195,7 @@ func activeAgents(s *snapshot.Dashboard) int {
 var tabs = [...]struct {
 	page Page
 	name lit
-}{{Overview, "1 Overview"}, {Calls, "2 Calls"}, {Runs, "7 Runs"}}
+}{{Overview, "1 Overview"}, {Calls, "2 Calls"}, {Cache, "5 Cache"}, {Runs, "7 Runs"}}
 
 // drawTabs draws the second line. The open page stands in brackets, so that it
 // is seen without colour too.

@@ -43,6 +43,7 @@ var glossary = []chapter{
 		{"▸ ▾ ▴", "the selected row · sorted by this column · reversed"},
 		{"·", "why a key did nothing"},
 		{"── ╌╌ ┈┈ ┄┄", "lines of a chart, and the level that was promised"},
+		{"isolated", "the cache cannot hear of changes: memory is not served"},
 		{"unpriced", "the model has no known price: not counted, never free"},
 	}},
 }

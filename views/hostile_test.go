@@ -112,6 +112,11 @@ func TestNoHostileStringReachesTheTerminal(t *testing.T) {
 				},
 				func(f *views.Frame) { f.Page = views.Runs },
 				func(f *views.Frame) { f.Page, f.Runs.Filter, f.Runs.Editing = views.Runs, hostile[round], true },
+				func(f *views.Frame) { f.Page = views.Cache },
+				func(f *views.Frame) { f.Page = views.Cache; clustered(f, f.Snap.Cache.Coherence.State) },
+				func(f *views.Frame) { f.Page, f.CacheTop = views.Cache, 17; clustered(f, "isolated") },
+				func(f *views.Frame) { f.Page, f.CacheTop = views.Cache, 1_000; clustered(f, "coherent") },
+				func(f *views.Frame) { clustered(f, "isolated") },
 				func(f *views.Frame) { f.Detail.Call = detail.ID },
 				func(f *views.Frame) { f.Detail.Call = detail.ID; f.Detail.Top = 14 },
 				func(f *views.Frame) { f.Detail.Call = call.ID("gone" + hostile[round]) },
@@ -127,6 +132,13 @@ func TestNoHostileStringReachesTheTerminal(t *testing.T) {
 	}
 }
 
+// clustered lets f show all that there is to say of Redis and the other nodes.
+func clustered(f *views.Frame, state string) {
+	d := *f.Snap
+	d.Cache.Redis.Configured, d.Cache.Coherence.ForeignSecret, d.Cache.Coherence.State = true, true, state
+	f.Snap = &d
+}
+
 func TestHostileArgumentsAreListedWithTheirLengths(t *testing.T) {
 	t.Parallel()
 	f := frame(120, 60)
@@ -140,18 +152,21 @@ func TestHostileArgumentsAreListedWithTheirLengths(t *testing.T) {
 }
 
 func FuzzScreen(f *testing.F) {
-	f.Add(80, 24, uint8(1), "tool:x", 0)
-	f.Add(200, 60, uint8(7), "-", 5)
-	f.Add(1, 1, uint8(2), "\xff", -5)
+	f.Add(80, 24, uint8(16+1), "tool:x", 0)
+	f.Add(200, 60, uint8(48+7), "-", 5)
+	f.Add(1, 1, uint8(32+2), "\xff", -5)
+	f.Add(80, 24, uint8(5), "", 12)
+	f.Add(120, 19, uint8(5), "", 1_000)
 	f.Fuzz(func(t *testing.T, w, h int, page uint8, filter string, top int) {
 		if w > 300 || h > 120 {
 			t.Skip("no terminal")
 		}
 		fr := frame(w, h)
-		fr.Page, fr.Panel = views.Page(page), top
+		shared(&fr)
+		fr.Page, fr.Panel = views.Page(page%16), top
 		fr.Calls.Filter, fr.Runs.Filter = filter, filter
-		fr.HelpTop, fr.Detail.Top = top, top
-		switch page % 4 {
+		fr.HelpTop, fr.Detail.Top, fr.CacheTop = top, top, top
+		switch page / 16 % 4 {
 		case 1:
 			fr.Help = true
 		case 2:

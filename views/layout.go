@@ -122,6 +122,8 @@ func PageSize(f Frame) int {
 		return 1
 	case f.Page == Calls:
 		return max(body.h-frame-3, 1)
+	case f.Page == Cache:
+		return max(body.h-1, 1)
 	case f.Page == Runs:
 		_, runs := splitRuns(&f, body)
 		return max(runs.h-frame-3, 1)
@@ -129,8 +131,8 @@ func PageSize(f Frame) int {
 	return max(arrangeDesk(&f, body).calls.h-frame-1, 1)
 }
 
-// ScrollEnd is the greatest first line of the help or the open record that
-// still fills the screen; 0 if all of it is seen.
+// ScrollEnd is the greatest first line of the help, the open record or the cache
+// page that still fills the screen; 0 if all of it is seen.
 func ScrollEnd(f Frame) int {
 	f.Width, f.Height = max(f.Width, 0), max(f.Height, 0)
 	body := divide(&f, area{w: f.Width, h: f.Height}).body
@@ -140,6 +142,9 @@ func ScrollEnd(f Frame) int {
 		p = helpPaper(&f, body.w-4)
 	case f.Snap != nil && f.Detail.open():
 		p, _ = detailPaper(&f, body.w-4)
+	case f.Snap != nil && f.Page == Cache:
+		_, lines := arrangeCache(&f, body.w)
+		return scrollEnd(lines, body.h)
 	default:
 		return 0
 	}

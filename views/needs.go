@@ -6,11 +6,17 @@ import (
 )
 
 // needs are the lines of "Needs you", most pressing first: alerts, which loops
-// that go on are among, then promises that are broken.
+// that go on are among, then what ails the cache, then promises that are broken.
 func needs(f *Frame) [][]span {
 	var lines [][]span
 	for i := range f.Snap.Alerts {
 		lines = append(lines, alertSpans(f, &f.Snap.Alerts[i]))
+	}
+	if foreignKey(&f.Snap.Cache) {
+		lines = append(lines, foreignKeySpans())
+	}
+	if cutOff(&f.Snap.Cache) {
+		lines = append(lines, cutOffSpans(f))
 	}
 	for i := range f.Snap.Metrics.SLO {
 		if s := &f.Snap.Metrics.SLO[i]; !s.OK && !s.NoData {
@@ -23,6 +29,11 @@ func needs(f *Frame) [][]span {
 // needsCount is how many there are, without writing them.
 func needsCount(f *Frame) int {
 	n := len(f.Snap.Alerts)
+	for _, is := range [...]bool{foreignKey(&f.Snap.Cache), cutOff(&f.Snap.Cache)} {
+		if is {
+			n++
+		}
+	}
 	for i := range f.Snap.Metrics.SLO {
 		if s := &f.Snap.Metrics.SLO[i]; !s.OK && !s.NoData {
 			n++
@@ -42,6 +53,44 @@ func alertSpans(f *Frame, a *snapshot.Alert) []span {
 		theirs(themes.Text, MakeSafe(a.Detail)),
 		own(themes.Muted, "   since "+clock(a.Since.In(f.Now.Location()))),
 	}
+}
+
+func foreignKeySpans() []span {
+	return []span{
+		own(themes.Bad, "! "), own(themes.Title, "Another cache key"),
+		own(themes.Text, "  nothing is shared: give all nodes the same"), own(themes.Muted, "   page 5"),
+	}
+}
+
+// cutOffSpans is one line, whatever of it is so: it has one cause.
+func cutOffSpans(f *Frame) []span {
+	c := &f.Snap.Cache
+	open, waiting := c.Redis.Breaker == "open", c.Coherence.Journal
+	title, what := lit("Changes not passed on"), lit("")
+	add := func(part lit) {
+		if what != "" {
+			what += " · "
+		}
+		what += part
+	}
+	switch {
+	case isolated(c):
+		title = "Cache isolated"
+		add("memory is not served")
+	case open:
+		title = "Redis is not asked"
+	}
+	if open {
+		add("breaker open")
+	}
+	if waiting > 0 {
+		add(count(waiting) + plural(waiting, " change waits", " changes wait"))
+	}
+	s := []span{own(themes.Bad, "! "), own(themes.Title, title), own(themes.Text, "  "+what)}
+	if r := &c.Redis; r.Since != nil && r.State != "connected" {
+		s = append(s, own(themes.Muted, "   since "+clock(r.Since.In(f.Now.Location()))))
+	}
+	return append(s, own(themes.Muted, "   page 5"))
 }
 
 // promises are the promised levels in plain words.

@@ -97,6 +97,9 @@ func over(f *Frame) timeline {
 	return timeline{from: end.Add(-window), to: end}
 }
 
+// windowName is the time that rates and charts cover, as on the header.
+func windowName(f *Frame) lit { return lit(snapshot.WindowName(over(f).to.Sub(over(f).from))) }
+
 // held is the time of day at the end of a chart that does not move.
 func held(f *Frame) lit {
 	if f.Frozen || f.Snap.Source.Ended {

@@ -32,6 +32,40 @@ func (p *paper) pair(name lit, value ...span) {
 	p.add(append([]span{own(themes.Muted, "  "+pad(name, keyCells))}, value...)...)
 }
 
+// flow writes a name and short parts set apart by dots, as many to a line as fit;
+// an empty part is left out.
+func (p *paper) flow(name span, parts ...[]span) {
+	var line []span
+	for _, part := range parts {
+		switch {
+		case len(part) == 0:
+			continue
+		case len(line) > 0 && width(line)+3+width(part) > p.w:
+			p.add(line...)
+			line, name = nil, own(themes.Text, pad("", keyCells))
+		}
+		if len(line) == 0 {
+			line = append(line, own(themes.Text, "  "), name)
+		} else {
+			line = append(line, own(themes.Muted, " · "))
+		}
+		line = append(line, part...)
+	}
+	if len(line) > 0 {
+		p.add(line...)
+	}
+}
+
+// label is the name of a flow.
+func label(s lit) span { return own(themes.Muted, pad(s, keyCells)) }
+
+// prose writes a sentence of our own over the whole width.
+func (p *paper) prose(k themes.Token, s lit) {
+	for _, part := range MakeSafe(string(s)).wrap(p.w - 2) {
+		p.add(own(themes.Text, "  "), theirs(k, part))
+	}
+}
+
 // text writes a name and a text of any length, wrapped below itself.
 func (p *paper) text(name lit, k themes.Token, s Safe) {
 	if s.IsEmpty() {
@@ -120,15 +154,19 @@ func drawPaper(a area, title lit, p *paper, top int) {
 	for y, l := range p.lines[top:last] {
 		in.spans(0, y, l)
 	}
-	var note lit
-	if top > 0 {
-		note = "↑ " + count(top) + " lines more"
+	a.mark(themes.Accent, moreLines(top, len(p.lines)-last))
+}
+
+// moreLines says how many lines are out of sight.
+func moreLines(above, below int) (note lit) {
+	if above > 0 {
+		note = "↑ " + count(above) + " lines more"
 	}
-	if below := len(p.lines) - last; below > 0 {
+	if below > 0 {
 		if note != "" {
 			note += " · "
 		}
 		note += "↓ " + count(below) + " lines more"
 	}
-	a.mark(themes.Accent, note)
+	return note
 }

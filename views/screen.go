@@ -41,6 +41,8 @@ func drawBody(f *Frame, a area) {
 		drawPaper(a, title, p, f.Detail.Top)
 	case f.Page == Calls:
 		drawCalls(f, a, true)
+	case f.Page == Cache:
+		drawCache(f, a)
 	case f.Page == Runs:
 		drawRuns(f, a)
 	default:

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"m1/cache/remote"
+	"m1/cache/seal"
 	"m1/engine/source"
 	"m1/themes"
 )
@@ -15,6 +17,9 @@ import (
 const (
 	leastCache = Bytes(1 << 20)
 	mostCache  = Bytes(1 << 40)
+
+	leastTimeout = 5 * time.Millisecond
+	mostTimeout  = 10 * time.Second
 )
 
 // check looks at what one value cannot tell by itself.
@@ -38,6 +43,7 @@ func (c *Config) check(ps *source.Problems) {
 	if c.CacheSize < leastCache || c.CacheSize > mostCache {
 		bad("cache-size", fmt.Sprintf("%s is out of range", &c.CacheSize), "give an amount from 1MiB to 1024GiB")
 	}
+	c.checkRedis(bad)
 	if levels := []string{"debug", "info", "warn", "error"}; !slices.Contains(levels, c.LogLevel) {
 		bad("log-level", fmt.Sprintf("%q is no level", c.LogLevel), oneOf(c.LogLevel, levels))
 	}
@@ -51,6 +57,29 @@ func (c *Config) check(ps *source.Problems) {
 	}
 	if c.State == "" {
 		bad("state", "no folder is known", "give --state DIR, or set HOME")
+	}
+}
+
+// checkRedis says what is wrong with the second tier, without dialling it. Without
+// a URL its other settings do nothing.
+func (c *Config) checkRedis(bad func(flag, msg, hint string)) {
+	if c.Redis == "" {
+		return
+	}
+	if _, err := remote.Open(remote.Options{URL: c.Redis, Space: c.RedisSpace, Node: "check"}); err != nil {
+		bad("redis", strings.TrimPrefix(err.Error(), "remote: "), "see docs/cache.md for the forms of the URL")
+	}
+	if c.RedisTimeout < leastTimeout || c.RedisTimeout > mostTimeout {
+		bad("redis-timeout", fmt.Sprintf("%s is out of range", c.RedisTimeout), "give a time from 5ms to 10s")
+	}
+	if c.CacheKeyFile == "" {
+		if c.CacheEncrypt {
+			bad("cache-encrypt", "there is no key to encrypt with", "give --cache-key-file FILE")
+		}
+		return
+	}
+	if _, err := seal.ReadSecret(c.CacheKeyFile); err != nil {
+		bad("cache-key-file", strings.TrimPrefix(err.Error(), "seal: "), "the file holds 64 hex digits and is readable by its owner alone")
 	}
 }
 

@@ -24,12 +24,19 @@ type Config struct {
 	Hosts     []string
 	TokenFile string
 	CacheSize Bytes
-	Theme     string
-	NoColor   bool // from NO_COLOR alone
-	Refresh   time.Duration
-	Window    time.Duration
-	LogFile   string
-	LogLevel  string
+
+	Redis        string // a URL; may hold a password
+	RedisSpace   string
+	RedisTimeout time.Duration
+	CacheKeyFile string
+	CacheEncrypt bool
+
+	Theme    string
+	NoColor  bool // from NO_COLOR alone
+	Refresh  time.Duration
+	Window   time.Duration
+	LogFile  string
+	LogLevel string
 
 	given map[string]given // those that are not default
 	token string           // from the environment
@@ -69,6 +76,11 @@ func (c *Config) flags(env map[string]string) *pflag.FlagSet {
 	fs.StringVar(&c.TokenFile, "token-file", "", "file with the bearer token for --attach and snapshot; or set "+Token)
 	c.CacheSize = 64 << 20
 	fs.Var(&c.CacheSize, "cache-size", "memory for cached results, such as 64MiB")
+	fs.StringVar(&c.Redis, "redis", "", "URL of a Redis 7 that nodes share their cache through, such as redis://127.0.0.1:6379; with a password better as M1_REDIS")
+	fs.StringVar(&c.RedisSpace, "redis-space", "m1", "name of the group of nodes that share one cache in that Redis")
+	fs.DurationVar(&c.RedisTimeout, "redis-timeout", 25*time.Millisecond, "time for one exchange with Redis; after an eighth of it the tool is asked instead")
+	fs.StringVar(&c.CacheKeyFile, "cache-key-file", "", "file with 64 hex digits that names and seals what is cached in Redis, the same on every node")
+	fs.BoolVar(&c.CacheEncrypt, "cache-encrypt", false, "encrypt what is cached in Redis; needs --cache-key-file")
 	fs.StringVar(&c.Theme, "theme", themes.Default, "colours of the screen: "+strings.Join(themes.Names(), ", ")+"; t switches while it runs")
 	fs.DurationVar(&c.Refresh, "refresh", time.Second, "time between two pictures on the screen")
 	c.Window = snapshot.DefaultWindow

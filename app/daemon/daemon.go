@@ -22,6 +22,7 @@ import (
 	"m1/collector/snapshot"
 	"m1/engine"
 	"m1/engine/ledger/sqlite"
+	"m1/engine/meter"
 )
 
 // checkpointEvery keeps the ledger's log short enough that no commit has to wait
@@ -50,6 +51,9 @@ type Daemon struct {
 	o         Options
 	state     string
 	store     *sqlite.Store
+	meter     *meter.Meter
+	cache     *cache.Cache
+	journal   *cache.FileJournal // nil without Redis
 	engine    *engine.Engine
 	collector *collector.Collector
 	listener  net.Listener // nil if the API is not served
@@ -77,11 +81,14 @@ func (d *Daemon) open() (err error) {
 	if d.store, err = sqlite.Open(sqlite.Options{Path: filepath.Join(d.state, LedgerFile), Logger: o.Logger.With("part", "ledger")}); err != nil {
 		return err
 	}
-	results, err := cache.New(cache.Options{MaxBytes: int64(o.Config.CacheSize)})
-	if err != nil {
+	d.meter = meter.New()
+	if err := d.openCache(); err != nil {
 		return err
 	}
-	d.engine, err = engine.New(engine.Options{Tools: o.Rules.Tools, Policy: o.Rules.Policy, Ledger: d.store, Cache: results, Logger: o.Logger.With("part", "engine")})
+	d.engine, err = engine.New(engine.Options{
+		Tools: o.Rules.Tools, Policy: o.Rules.Policy, Ledger: d.store, Cache: d.cache, Encrypt: o.Config.CacheEncrypt && o.Config.Redis != "",
+		Meter: d.meter, Logger: o.Logger.With("part", "engine"),
+	})
 	if err != nil {
 		return err
 	}
@@ -155,14 +162,16 @@ func (d *Daemon) describe() snapshot.Source {
 
 // Run starts the parts and everything in front, and blocks until ctx ends, one of
 // front returns or a part fails. Then it stops in this order: the API and front,
-// the engine, the collector, the ledger. It returns the first error.
+// the engine and the collector, the cache, the ledger. It returns the first error.
 func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) error {
 	ctx, stopFront := context.WithCancel(ctx)
 	defer stopFront()
 	back, stopBack := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBack()
+	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBelow()
 
-	var parts, way errgroup.Group
+	var under, parts, way errgroup.Group
 	start := func(g *errgroup.Group, ctx context.Context, f func(context.Context) error) {
 		g.Go(func() (err error) {
 			defer stopFront() // the first to return stops all
@@ -170,6 +179,7 @@ func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) 
 			return f(ctx)
 		})
 	}
+	start(&under, below, d.cache.Run)
 	start(&parts, back, d.engine.Run)
 	start(&parts, back, d.collector.Run)
 	start(&parts, back, d.checkpoint)
@@ -183,7 +193,9 @@ func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) 
 	d.draining.Store(true)
 	err := way.Wait()
 	stopBack()
-	return errors.Join(err, parts.Wait(), d.Close())
+	err = errors.Join(err, parts.Wait())
+	stopBelow()
+	return errors.Join(err, under.Wait(), d.Close())
 }
 
 // contain turns a panic of a part into its error: the screen must be left and
@@ -219,6 +231,10 @@ func (d *Daemon) Close() error {
 		if err := d.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if d.journal != nil {
+		errs = append(errs, d.journal.Close())
+		d.journal = nil
 	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())

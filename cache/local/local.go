@@ -6,39 +6,49 @@ import (
 	"fmt"
 
 	"github.com/maypok86/otter/v2"
-	"github.com/maypok86/otter/v2/stats"
 )
 
 // Store is safe for concurrent use. It starts no goroutine: what otter would do
 // in the background runs on the caller that made it necessary.
 type Store[K comparable, V any] struct {
-	m       *otter.Cache[K, V]
-	counter *stats.Counter
-	max     int64
+	m   *otter.Cache[K, V]
+	max int64
 }
 
-// Stats is the state of a Store; Evictions counts since New.
+// Stats is the state of a Store.
 type Stats struct {
-	Entries, Bytes, MaxBytes, Evictions int64
+	Entries, Bytes, MaxBytes int64
 }
 
-// New returns a Store that holds at most maxBytes as weigh counts them. A value
-// heavier than maxBytes is not kept.
-func New[K comparable, V any](maxBytes int64, weigh func(K, V) uint32) (*Store[K, V], error) {
-	if maxBytes <= 0 {
-		return nil, fmt.Errorf("local: size must be positive, got %d bytes", maxBytes)
+// Options configure a Store. MaxBytes and Weigh are needed.
+type Options[K comparable, V any] struct {
+	MaxBytes int64 // all entries together, as Weigh counts them
+	Weigh    func(K, V) uint32
+	// Gone is told of every entry that left: evicted for want of room, or else
+	// replaced or removed. It must be quick and must not use the Store.
+	Gone func(k K, v V, evicted bool)
+}
+
+// New returns an empty Store. A value heavier than MaxBytes is not kept.
+func New[K comparable, V any](o Options[K, V]) (*Store[K, V], error) {
+	if o.MaxBytes <= 0 {
+		return nil, fmt.Errorf("local: size must be positive, got %d bytes", o.MaxBytes)
 	}
-	counter := stats.NewCounter()
-	m, err := otter.New(&otter.Options[K, V]{
-		MaximumWeight: uint64(maxBytes),
-		Weigher:       weigh,
-		StatsRecorder: counter,
+	options := &otter.Options[K, V]{
+		MaximumWeight: uint64(o.MaxBytes),
+		Weigher:       o.Weigh,
 		Executor:      func(fn func()) { fn() },
-	})
+	}
+	if o.Gone != nil {
+		options.OnAtomicDeletion = func(e otter.DeletionEvent[K, V]) {
+			o.Gone(e.Key, e.Value, e.WasEvicted())
+		}
+	}
+	m, err := otter.New(options)
 	if err != nil {
 		return nil, fmt.Errorf("local: %w", err)
 	}
-	return &Store[K, V]{m: m, counter: counter, max: maxBytes}, nil
+	return &Store[K, V]{m: m, max: o.MaxBytes}, nil
 }
 
 // Get returns what is held for k.
@@ -57,12 +67,25 @@ func (s *Store[K, V]) RemoveIf(k K, gone func(V) bool) {
 	})
 }
 
+// RemoveAllIf drops every entry of which gone says so. It looks at all of them,
+// and must not use s.
+func (s *Store[K, V]) RemoveAllIf(gone func(V) bool) {
+	var ks []K
+	for k, v := range s.m.All() {
+		if gone(v) {
+			ks = append(ks, k)
+		}
+	}
+	for _, k := range ks {
+		s.RemoveIf(k, gone)
+	}
+}
+
 // Stats returns the state at this moment.
 func (s *Store[K, V]) Stats() Stats {
 	return Stats{
-		Entries:   int64(s.m.EstimatedSize()),
-		Bytes:     int64(s.m.WeightedSize()),
-		MaxBytes:  s.max,
-		Evictions: int64(s.counter.Snapshot().Evictions),
+		Entries:  int64(s.m.EstimatedSize()),
+		Bytes:    int64(s.m.WeightedSize()),
+		MaxBytes: s.max,
 	}
 }

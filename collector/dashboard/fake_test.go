@@ -110,8 +110,23 @@ func full() *snapshot.Dashboard {
 		},
 		Cache: snapshot.Cache{
 			Decisions: snapshot.DecisionCache{Hits: 2, Misses: 1, HitRate: 0.66}, Results: snapshot.ResultCache{Hits: 1, Misses: 2, HitRate: 0.33, Ceiling: 0.5},
-			Local: snapshot.LocalTier{Entries: 1, Bytes: 100, MaxBytes: 1000}, Redis: snapshot.RedisTier{Configured: true, State: "connected", Since: &t[0]},
+			Local: snapshot.LocalTier{Entries: 1, Bytes: 100, MaxBytes: 1000, Tags: 3},
+			Redis: snapshot.RedisTier{
+				Configured: true, State: "connected", Since: &t[0], Latency: lat, UsedMemory: 4096, Keys: 7, LastError: "i/o timeout",
+				Mode: "standalone", Breaker: "closed", BreakerOpened: 1, FillsDropped: 2, Errors: map[string]int64{"timeout": 1},
+			},
 			ByTool: []snapshot.ToolCache{{Tool: "get_order", Hits: 1, Misses: 2, HitRate: 0.33}},
+			Classes: []snapshot.CacheClass{
+				{
+					Name: "results", Fresh: "ack", HitsLocal: 11, HitsRedis: 12, Misses: 13, StaleServed: 14, IsolatedServed: 15, StalePrevented: 16, Bypassed: 17,
+					Refused: 18, LoadErrors: 19, Loading: 20, Entries: 21, Bytes: 22, Broken: map[string]int64{"seal": 1},
+				},
+				{Name: "decisions", Fresh: "ack", HitsLocal: 41, HitsRedis: 42, Misses: 43, StalePrevented: 44, Bypassed: 45, Broken: map[string]int64{"seal": 2}},
+				{Name: "prices", Fresh: "bounded 30s", HitsLocal: 31, HitsRedis: 32, Misses: 33, StalePrevented: 34, Bypassed: 35, Broken: map[string]int64{"version": 2}},
+			},
+			Coherence: snapshot.Coherence{
+				State: "coherent", LeaseMS: 182.5, Nodes: 3, SeqLag: 2, AckP50US: 241, AckP99US: 1200, AckTimeouts: 1, Journal: 4, NotPropagated: 5, Drops: 1, Gaps: 2, Replayed: 9,
+			},
 		},
 		Policy: snapshot.Policy{
 			Version: "sha256:ab", Name: "observe", Observe: true, LoadedAt: moment, Rules: 4, Checks: 3, Allowed: 2, Denied: 1, AllowRate: 0.66,

@@ -37,11 +37,17 @@ var (
 	costDesc       = describe("m1_cost_usd_total", "Priced usage in US dollars; a model that has none yet is not listed, and usage without a price is not in it.", "model")
 	budgetDesc     = describe("m1_budget_used_ratio", "Used share of a budget.", "budget")
 	approvalsDesc  = describe("m1_approvals_pending", "Open questions to people.")
+	bytesDesc      = describe("m1_cache_bytes", "What the memory tier of the cache holds, its own overhead included.")
+	coherentDesc   = describe("m1_cache_coherent", "1 while this node may serve what is in its memory, also alone; 0 while it may have missed a change of another node.")
+	journalDesc    = describe("m1_cache_journal", "Changes of this node that Redis has not seen yet.")
+	lagDesc        = describe("m1_cache_seq_lag", "Changes that other nodes announced and this one has not applied yet.")
+	unsentDesc     = describe("m1_cache_not_propagated_total", "Changes of this node that went into the journal because Redis could not be told.")
 	redisDesc      = describe("m1_redis_up", "1 while Redis answers, 0 while it does not or none is configured.")
+	breakerDesc    = describe("m1_redis_breaker_open", "1 while Redis is not asked because it failed too often.")
 	queueDesc      = describe("m1_ledger_queue_depth", "Events that are accepted and not yet durable.")
 	buildDesc      = describe("m1_build_info", "Always 1; the labels say what runs.", "version", "go")
 
-	descriptions = []*prometheus.Desc{decisionsDesc, policyDesc, cacheDesc, toolErrorsDesc, costDesc, budgetDesc, approvalsDesc, redisDesc, queueDesc, buildDesc}
+	descriptions = []*prometheus.Desc{decisionsDesc, policyDesc, cacheDesc, bytesDesc, coherentDesc, journalDesc, lagDesc, unsentDesc, toolErrorsDesc, costDesc, budgetDesc, approvalsDesc, redisDesc, breakerDesc, queueDesc, buildDesc}
 )
 
 // scrape reads the engine's own instruments whenever Prometheus asks; nothing is
@@ -83,11 +89,10 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	out <- policyMetric(m.Policy.Read())
-	count(cacheDesc, float64(m.DecisionHits.Load()), "decisions", "local", "hit")
-	count(cacheDesc, float64(m.DecisionMisses.Load()), "decisions", "local", "miss")
-	count(cacheDesc, float64(m.ResultHits.Load()), "results", "local", "hit")
-	count(cacheDesc, float64(m.ResultMisses.Load()), "results", "local", "miss")
-	count(cacheDesc, float64(m.ResultBypassed.Load()), "results", "local", "bypass")
+	d := s.Source.Dashboard(snapshot.DefaultWindow)
+	for of, n := range cacheRequests(m, d) {
+		count(cacheDesc, float64(n), of[:]...)
+	}
 	for name, v := range byLabel(m.Tools, func(t *meter.ToolMeter) int64 { return t.Errors.Load() }) {
 		count(toolErrorsDesc, float64(v), name)
 	}
@@ -98,19 +103,60 @@ func (s scrape) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(queueDesc, float64(s.Ledger.Status().Queue))
 	gauge(buildDesc, 1, s.Version, runtime.Version())
-	d := s.Source.Dashboard(snapshot.DefaultWindow)
 	if d == nil { // M1 is starting: nothing is known of the rest
 		return
 	}
 	gauge(approvalsDesc, float64(d.Metrics.Operations.ApprovalsPending))
-	redis := 0.0
-	if d.Cache.Redis.State == "connected" {
-		redis = 1
-	}
-	gauge(redisDesc, redis)
+	c := &d.Cache
+	gauge(redisDesc, oneIf(c.Redis.State == "connected"))
+	gauge(breakerDesc, oneIf(c.Redis.Breaker == "open"))
+	gauge(bytesDesc, float64(c.Local.Bytes))
+	gauge(coherentDesc, oneIf(!c.Redis.Configured || c.Coherence.State == "coherent"))
+	gauge(journalDesc, float64(c.Coherence.Journal))
+	gauge(lagDesc, float64(c.Coherence.SeqLag))
+	count(unsentDesc, float64(c.Coherence.NotPropagated))
 	for _, b := range d.Costs.Budgets {
 		gauge(budgetDesc, b.UsedRatio, strings.ToValidUTF8(b.ID, "\uFFFD"))
 	}
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// cacheRequests are the values of m1_cache_requests_total by cache, tier and
+// result. The engine counts its two caches itself, and what it counts stays. But it
+// does not tell the tiers of a result apart, so its hits give way to those of the
+// class. Decisions it remembers before the class is asked: of that one only what
+// Redis answered is new.
+func cacheRequests(m *meter.Meter, d *snapshot.Dashboard) map[[3]string]int64 {
+	out := map[[3]string]int64{
+		{"decisions", "local", "hit"}:  m.DecisionHits.Load(),
+		{"decisions", "local", "miss"}: m.DecisionMisses.Load(),
+		{"results", "local", "hit"}:    m.ResultHits.Load(),
+		{"results", "local", "miss"}:   m.ResultMisses.Load(),
+		{"results", "local", "bypass"}: m.ResultBypassed.Load(),
+	}
+	if d == nil {
+		return out
+	}
+	for i := range d.Cache.Classes {
+		c := &d.Cache.Classes[i]
+		name := strings.ToValidUTF8(c.Name, "\uFFFD")
+		out[[3]string{name, "redis", "hit"}] = c.HitsRedis
+		out[[3]string{name, "none", "stale_prevented"}] = c.StalePrevented
+		if name != "decisions" {
+			out[[3]string{name, "local", "hit"}] = c.HitsLocal + c.IsolatedServed
+		}
+		if name != "decisions" && name != "results" {
+			out[[3]string{name, "none", "miss"}] = c.Misses
+			out[[3]string{name, "none", "bypass"}] = c.Bypassed
+		}
+	}
+	return out
 }
 
 // policyMetric is d as a histogram of Prometheus. What shares a bucket of the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"m1/collector/snapshot"
 	"m1/engine/call"
 )
 
@@ -48,8 +49,22 @@ func TestPrometheusReadsTheInstruments(t *testing.T) {
 		`m1_policy_duration_seconds_bucket{le="+Inf"} 4`,
 		`m1_policy_duration_seconds_count 4`,
 		`m1_cache_requests_total{cache="decisions",result="hit",tier="local"} 5`,
-		`m1_cache_requests_total{cache="results",result="hit",tier="local"} 2`,
+		`m1_cache_requests_total{cache="results",result="hit",tier="local"} 26`,
+		`m1_cache_requests_total{cache="results",result="hit",tier="redis"} 12`,
 		`m1_cache_requests_total{cache="results",result="bypass",tier="local"} 4`,
+		`m1_cache_requests_total{cache="results",result="stale_prevented",tier="none"} 16`,
+		`m1_cache_requests_total{cache="decisions",result="hit",tier="redis"} 42`,
+		`m1_cache_requests_total{cache="prices",result="hit",tier="local"} 31`,
+		`m1_cache_requests_total{cache="prices",result="hit",tier="redis"} 32`,
+		`m1_cache_requests_total{cache="prices",result="miss",tier="none"} 33`,
+		`m1_cache_requests_total{cache="prices",result="bypass",tier="none"} 35`,
+		`m1_cache_requests_total{cache="prices",result="stale_prevented",tier="none"} 34`,
+		`m1_cache_bytes 100`,
+		`m1_cache_coherent 1`,
+		`m1_cache_journal 4`,
+		`m1_cache_seq_lag 2`,
+		`m1_cache_not_propagated_total 5`,
+		`m1_redis_breaker_open 0`,
 		`m1_tool_errors_total{tool="get_order"} 2`,
 		`m1_tool_errors_total{tool="bad` + "\uFFFD" + `"} 2`,
 		`m1_cost_usd_total{model="m\"1"} 0.023076`,
@@ -65,8 +80,63 @@ func TestPrometheusReadsTheInstruments(t *testing.T) {
 	require.NotContains(t, w.Body.String(), `scope="none"`, "a tool that nobody listed executes")
 	// It was 0: a dashboard showed a model that nobody knows the price of as free.
 	require.NotContains(t, w.Body.String(), `m1_cost_usd_total{model="in-house"}`)
+	// A class named as one of the engine's own caches must not be counted again.
+	require.NotContains(t, w.Body.String(), `cache="results",result="miss",tier="none"`)
+	require.NotContains(t, w.Body.String(), `cache="results",result="bypass",tier="none"`)
+	require.NotContains(t, w.Body.String(), `cache="decisions",result="miss",tier="none"`)
 	require.NotContains(t, w.Body.String(), "r1", "no label per run")
 	require.NotContains(t, w.Body.String(), "tc_", "no label per call")
+}
+
+func TestPrometheusTellsHowTheNodeStandsToRedis(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*snapshot.Cache)
+		want   []string
+	}{
+		"alone": {
+			func(c *snapshot.Cache) {
+				c.Redis, c.Coherence = snapshot.RedisTier{State: "disabled"}, snapshot.Coherence{State: "alone"}
+			},
+			[]string{"m1_redis_up 0", "m1_cache_coherent 1", "m1_redis_breaker_open 0"},
+		},
+		"isolated": {
+			func(c *snapshot.Cache) {
+				c.Redis.State, c.Redis.Breaker, c.Coherence.State = "open", "open", "isolated"
+			},
+			[]string{"m1_redis_up 0", "m1_cache_coherent 0", "m1_redis_breaker_open 1"},
+		},
+		"catching up": {
+			func(c *snapshot.Cache) { c.Coherence.State = "isolated" },
+			[]string{"m1_redis_up 1", "m1_cache_coherent 0", "m1_redis_breaker_open 0"},
+		},
+		"classes whose names are no text, and one twice": {
+			func(c *snapshot.Cache) {
+				c.Classes = []snapshot.CacheClass{{Name: "a\xff", Misses: 1}, {Name: "a\xfe", Misses: 2}, {Name: "b"}, {Name: "b"}}
+			},
+			[]string{`m1_cache_requests_total{cache="b",result="miss",tier="none"} 0`, "m1_redis_up 1"},
+		},
+	} {
+		d := full()
+		test.change(&d.Cache)
+		s := busy(t)
+		s.source.show(d)
+		w := s.get("/metrics")
+		require.Equal(t, http.StatusOK, w.Code, "%s: %s", name, w.Body)
+		for _, line := range test.want {
+			require.Contains(t, w.Body.String(), "\n"+line+"\n", name)
+		}
+	}
+}
+
+func TestBeforeThePictureTheCachesAreCountedByTheEngine(t *testing.T) {
+	t.Parallel()
+	s := busy(t)
+	s.source.show(nil)
+	w := s.get("/metrics")
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	require.Contains(t, w.Body.String(), `m1_cache_requests_total{cache="results",result="hit",tier="local"} 2`)
+	require.NotContains(t, w.Body.String(), "m1_cache_coherent", "nothing is known yet")
 }
 
 func TestOpenMetricsIsSpokenToo(t *testing.T) {

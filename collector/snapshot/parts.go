@@ -112,6 +112,8 @@ type Cache struct {
 	Local     LocalTier     `json:"local"`
 	Redis     RedisTier     `json:"redis"`
 	ByTool    []ToolCache   `json:"by_tool"`
+	Classes   []CacheClass  `json:"classes"`
+	Coherence Coherence     `json:"coherence"`
 }
 
 // DecisionCache is the cache of policy answers per agent and tool.
@@ -139,6 +141,7 @@ type LocalTier struct {
 	Bytes     int64 `json:"bytes"`
 	MaxBytes  int64 `json:"max_bytes"`
 	Evictions int64 `json:"evictions"`
+	Tags      int64 `json:"tags"` // points that changes pass through, told apart in memory
 }
 
 // RedisTier is the second tier. State is connected, degraded, open or disabled.
@@ -150,6 +153,48 @@ type RedisTier struct {
 	Keys       int64      `json:"keys"`
 	LastError  string     `json:"last_error"`
 	Since      *time.Time `json:"since"`
+
+	Mode          string           `json:"mode"`    // standalone, sentinel or cluster
+	Breaker       string           `json:"breaker"` // closed, open or none
+	BreakerOpened int64            `json:"breaker_opened"`
+	FillsDropped  int64            `json:"fills_dropped"`
+	Errors        map[string]int64 `json:"errors"` // by class
+}
+
+// CacheClass is one kind of cached answer. Counts are since the engine's start.
+type CacheClass struct {
+	Name           string           `json:"name"`
+	Fresh          string           `json:"fresh"` // ack, linear, or bounded and its bound
+	HitsLocal      int64            `json:"hits_local"`
+	HitsRedis      int64            `json:"hits_redis"`
+	Misses         int64            `json:"misses"`
+	StaleServed    int64            `json:"stale_served"`    // past their age, served while they were renewed
+	IsolatedServed int64            `json:"isolated_served"` // own loads, served while Redis is out of reach
+	StalePrevented int64            `json:"stale_prevented"` // held, and not used: a change had made them wrong
+	Bypassed       int64            `json:"bypassed"`        // could not be trusted or kept: no lease, an open change, Redis slow
+	Refused        int64            `json:"refused"`         // answers not kept
+	LoadErrors     int64            `json:"load_errors"`
+	Loading        int64            `json:"loading"` // under way now
+	Entries        int64            `json:"entries"`
+	Bytes          int64            `json:"bytes"`
+	Broken         map[string]int64 `json:"broken"` // entries of Redis that could not be used, by reason
+}
+
+// Coherence says how far this node may trust what it holds in memory.
+type Coherence struct {
+	State         string  `json:"state"` // alone (no Redis), coherent, or isolated: memory is not served
+	LeaseMS       float64 `json:"lease_ms"`
+	Nodes         int     `json:"nodes"`
+	SeqLag        int64   `json:"seq_lag"` // changes announced and not yet applied here
+	AckP50US      float64 `json:"ack_p50_us"`
+	AckP99US      float64 `json:"ack_p99_us"` // until all nodes had applied a change of this one
+	AckTimeouts   int64   `json:"ack_timeouts"`
+	Journal       int     `json:"journal"` // changes of this node that Redis has not seen yet
+	NotPropagated int64   `json:"not_propagated"`
+	Drops         int64   `json:"drops"` // times everything was forgotten
+	Gaps          int64   `json:"gaps"`
+	Replayed      int64   `json:"replayed"`
+	ForeignSecret bool    `json:"foreign_secret"` // the other nodes use another cache key
 }
 
 // ToolCache is one tool's share of the result cache.

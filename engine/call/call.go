@@ -58,7 +58,7 @@ const (
 // only and must not be changed by the caller.
 type CacheAnswer struct {
 	Status CacheStatus
-	Tier   string // "local" on a hit
+	Tier   string // "local" or "redis" on a hit
 	Age    time.Duration
 	Result json.RawMessage
 }
