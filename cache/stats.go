@@ -57,11 +57,12 @@ type RedisStats struct {
 
 	Coherent       bool // holds the lease: what is in memory may be served
 	LeaseLeft      time.Duration
-	Nodes          int   // registered when this node last asked, itself included
-	SeqLag         int64 // changes announced and not yet applied here
-	Drops          int64 // times everything was forgotten: the server lost data or was another one
-	Gaps           int64 // messages that were lost and read again from the log
-	Replayed       int64 // changes read from the log
+	Quiet          time.Duration // until answers of Linear classes are kept: nodes may have to fence again
+	Nodes          int           // registered when this node last asked, itself included
+	SeqLag         int64         // changes announced and not yet applied here
+	Drops          int64         // times everything was forgotten: the server lost data or was another one
+	Gaps           int64         // messages that were lost and read again from the log
+	Replayed       int64         // changes read from the log
 	BreakerOpen    bool
 	BreakerOpened  int64
 	Journal        int // changes of this node that Redis has not seen yet
@@ -118,7 +119,7 @@ func (c *Cache) redisStats() RedisStats {
 	return RedisStats{
 		Configured: true, Mode: r.Mode, State: r.State, Since: r.Since, LastError: r.LastError, Errors: r.Errors,
 		UsedMemory: r.UsedMemory, Keys: r.Keys,
-		Coherent: l.holds(c, now), LeaseLeft: max(l.end()-now, 0), Nodes: l.nodes, SeqLag: int64(l.told - l.seq),
+		Coherent: l.holds(c, now), LeaseLeft: max(l.end()-now, 0), Quiet: max(time.Duration(l.quiet.Load())-now, 0), Nodes: l.nodes, SeqLag: int64(l.told - l.seq),
 		Drops: l.drops.Load(), Gaps: l.gaps.Load(), Replayed: l.replayed.Load(), AckTimeouts: l.ackTimeouts.Load(),
 		BreakerOpen: c.o.Redis.Open(), BreakerOpened: r.Opened, FillsDropped: r.Dropped,
 		Journal: int(c.journal.n.Load()), NotPropagated: c.notPropagated.Load(),

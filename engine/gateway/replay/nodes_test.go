@@ -99,7 +99,10 @@ func startNodes(t testing.TB, url, tools string, count int) *nodes {
 		n.all, n.caches = append(n.all, e), append(n.caches, c)
 	}
 	for _, c := range n.caches {
-		require.Eventually(t, func() bool { return c.Stats().Redis.Coherent }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool {
+			s := c.Stats().Redis
+			return s.Coherent && s.Quiet == 0
+		}, 10*time.Second, time.Millisecond)
 	}
 	return n
 }
