@@ -27,7 +27,7 @@ import (
 type Options struct {
 	MaxBytes    int64         // in memory, over all classes and tags; 64 MiB, of which tags have a quarter
 	TenantBytes int64         // in memory, of one tenant; no bound of its own
-	MaxTags     int           // points that changes pass through, told apart in memory; as many as fit a quarter of MaxBytes, 131,072 of 64 MiB
+	MaxTags     int           // points that changes pass through, told apart in memory; as many as fit a quarter of MaxBytes, 131,072 of 64 MiB, at least 4096
 	MaxChange   time.Duration // after which an open change of a node that died no longer keeps answers away; 1 h
 
 	// Redis is the second tier, shared with the nodes that use the same space.
@@ -54,7 +54,7 @@ func (o *Options) fill() error {
 		}
 	}
 	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
-	o.MaxTags = cmp.Or(o.MaxTags, max(int(o.MaxBytes/4/pointBytes), 64))
+	o.MaxTags = cmp.Or(o.MaxTags, max(int(o.MaxBytes/4/pointBytes), 4096))
 	o.MaxChange = cmp.Or(o.MaxChange, time.Hour)
 	o.Lease = cmp.Or(o.Lease, 200*time.Millisecond)
 	o.Patience = cmp.Or(o.Patience, 3*time.Millisecond)
