@@ -28,7 +28,7 @@ type Options struct {
 	MaxBytes    int64         // in memory, over all classes and tags; 64 MiB, of which tags have a quarter
 	TenantBytes int64         // in memory, of one tenant; no bound of its own
 	MaxTags     int           // points that changes pass through, told apart in memory; as many as fit a quarter of MaxBytes, 131,072 of 64 MiB, at least 4096
-	MaxChange   time.Duration // after which an open change of a node that died no longer keeps answers away; 1 h
+	MaxChange   time.Duration // after which an open change no longer keeps answers of other nodes away, in case its node has died; 1 h
 
 	// Redis is the second tier, shared with the nodes that use the same space.
 	// Without it this node is alone, and always coherent.
@@ -126,7 +126,7 @@ func New(o Options) (*Cache, error) {
 	c.open.m = map[*Change]struct{}{}
 	if c.o.Redis != nil {
 		c.node = o.Redis.Node()
-		o.Redis.SetMark(c.mark())
+		o.Redis.SetMark(o.Secret.Fingerprint())
 		o.Redis.Retain(nameOf(c.root))
 		if err := c.journal.open(o.Journal, nameOf(c.root)); err != nil {
 			return nil, err
@@ -155,10 +155,6 @@ func (c *Cache) Run(ctx context.Context) error {
 	loop.Wait()
 	return err
 }
-
-// mark is what the nodes of a space must have in common: what others name and seal
-// would be unknown here, and how long others may serve memory.
-func (c *Cache) mark() string { return c.o.Secret.Fingerprint() + " " + c.o.Lease.String() }
 
 // Shared says whether other nodes see what is kept.
 func (c *Cache) Shared() bool { return c.o.Redis != nil }

@@ -69,10 +69,11 @@ type Change struct {
 	fence string // its name in Redis
 
 	mu    sync.Mutex // held while Redis is asked
-	life  int64      // the life of Redis's data that knows of the fence; 0 is none
-	epoch string     // the same by its name; empty if not all nodes have confirmed
-	asked bool       // Redis may know, or still come to know
-	sure  bool       // it knew at the first time of asking
+	began time.Duration
+	life  int64  // the life of Redis's data that knows of the fence; 0 is none
+	epoch string // the same by its name; empty if not all nodes have confirmed
+	asked bool   // Redis may know, or still come to know
+	sure  bool   // it knew at the first time of asking
 	done  bool
 }
 
@@ -130,6 +131,7 @@ func (c *Cache) Begin(ctx context.Context, tags ...Tag) (*Change, error) {
 	defer ch.mu.Unlock()
 	c.open.add(ch)
 	life := c.lease.life()
+	ch.began = c.now()
 	_, epoch, err := c.bump(ctx, remote.Bump{IDs: pointNames(ch.ps), Fence: ch.fence, For: c.o.MaxChange}, "")
 	ch.asked = !errors.Is(err, remote.ErrUnsent)
 	if err != nil {
@@ -170,7 +172,7 @@ func (ch *Change) Done(ctx context.Context) error {
 		b.Fence, b.For, b.Bury = ch.fence, -1, !ch.sure && c.o.fault&faultFence == 0
 	}
 	known := ch.epoch
-	if ch.life != c.lease.life() {
+	if ch.life != c.lease.life() || c.now()-ch.began > c.o.MaxChange-c.o.MaxChange/8 { // the fence may have run out
 		known = ""
 	}
 	_, _, err := c.bump(ctx, b, known)

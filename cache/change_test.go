@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -344,4 +345,34 @@ func TestManyChangesInARowLoseNothing(t *testing.T) {
 	}
 	wg.Wait()
 	require.Zero(t, c.Stats().Redis.Drops)
+}
+
+// A fence runs out after MaxChange, in case its node has died. If the node lives,
+// the end of the change must still be confirmed by all.
+func TestTheEndOfAChangeThatOutlivedItsFenceIsConfirmed(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	o := cache.Options{MaxChange: 300 * time.Millisecond}
+	a, b := beside(t, s, "a", o), beside(t, s, "b", o)
+	of := kind(t, b, cache.Class{})
+	tags := []cache.Tag{item(1)}
+	for range 5 {
+		change, err := a.Begin(t.Context(), tags...)
+		if err != nil { // the machine is busy
+			_ = change.Done(t.Context())
+			continue
+		}
+		time.Sleep(320 * time.Millisecond)
+		_, _, err = of.Get(t.Context(), key(t, of, "k"), tags, gives("old"))
+		require.NoError(t, err)
+		if change.Done(t.Context()) == nil {
+			v, info, err := of.Get(t.Context(), key(t, of, "k"), tags, gives("new"))
+			require.NoError(t, err)
+			require.Equal(t, "new", string(v), "%+v", info)
+		}
+		_, err = a.Invalidate(t.Context(), tags...)
+		if err != nil {
+			await(t, func() bool { return a.Stats().Redis.Journal == 0 })
+		}
+	}
 }

@@ -35,7 +35,7 @@ type lease struct {
 	told   uint64     // the highest seq heard of
 	nodes  int
 
-	foreign atomic.Bool // the space uses another secret
+	foreign atomic.Bool // a node of the space uses another secret
 
 	drops, gaps, replayed, ackTimeouts atomic.Int64
 }
@@ -97,6 +97,7 @@ func (c *Cache) keepLease(ctx context.Context) {
 	defer c.leave()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	coherent := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -104,7 +105,16 @@ func (c *Cache) keepLease(ctx context.Context) {
 		case <-timer.C:
 		case <-c.lease.kick:
 		}
-		switch c.renewLease(ctx) {
+		again := c.renewLease(ctx)
+		switch had := coherent; {
+		case !had && c.lease.holds(c, c.now()):
+			coherent = true
+			c.o.Logger.Info("cache: coherent: memory is served", "node", c.node)
+		case had && !c.lease.holds(c, c.now()):
+			coherent = false
+			c.o.Logger.Warn("cache: isolated: memory is not served until Redis answers again", "journal", c.journal.n.Load(), "error", c.o.Redis.Status().LastError)
+		}
+		switch again {
 		case now:
 			timer.Reset(0)
 		case soon:
@@ -137,9 +147,7 @@ func (c *Cache) renewLease(ctx context.Context) when {
 	if err != nil {
 		return soon
 	}
-	if l.foreign.Store(r.Mark != c.mark()); l.foreign.Load() {
-		return soon
-	}
+	l.foreign.Store(r.Others > 0)
 	l.offset.Store(int64(r.Now.Sub(wall.Add((c.now() - asked) / 2))))
 	l.mu.Lock()
 	defer l.mu.Unlock()

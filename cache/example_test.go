@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	"errors"
+	"log"
 	"m1/cache"
+	"m1/cache/remote"
+	"m1/cache/seal"
 )
 
 func ExampleOf_Get() {
@@ -107,4 +111,38 @@ func ExampleOf_GetMany() {
 	// Output:
 	// 1 none; 4 none; <nil>
 	// 1 local; 4 local; 9 none; <nil>
+}
+
+// Nodes that share a Redis. Run keeps the lease that memory is served by: without
+// it every Get loads.
+func ExampleNew_redis() {
+	tier, err := remote.Open(remote.Options{URL: "redis://127.0.0.1:6379", Node: "node-1"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	journal, err := cache.OpenJournal("cache-journal")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer journal.Close()
+	secret, err := seal.ReadSecret("cache.key") // 64 hex digits, the same on all nodes
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := cache.New(cache.Options{Redis: tier, Journal: journal, Secret: secret})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+
+	// … register classes, serve, and when data changed that answers depend on:
+	_, err = c.Invalidate(ctx, cache.Tag{Collection: "orders", Item: "7"})
+	if errors.Is(err, cache.ErrNotPropagated) {
+		log.Print("holds here; the other nodes are told when Redis is back")
+	}
+
+	stop()
+	log.Print(<-ended)
 }

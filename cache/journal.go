@@ -66,7 +66,7 @@ func (j *journal) add(points []string, fence string, root string) error {
 		}
 		j.items[p] = j.added // again: what is being told now may be from before
 	}
-	if len(j.items)+len(points) > maxJournal {
+	if fence == "" && len(j.items)+len(points) > maxJournal { // fences must be lifted one by one
 		put(Pending{Point: root})
 	} else {
 		for _, p := range points {

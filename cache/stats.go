@@ -73,7 +73,8 @@ type RedisStats struct {
 	AckP50, AckP99 time.Duration
 }
 
-// Stats returns the state at this moment. It waits for memory only.
+// Stats returns the state at this moment. While the log of Redis is being read it
+// waits for that, for at most a few of Redis's timeouts.
 func (c *Cache) Stats() Stats {
 	l := c.store.Stats()
 	s := Stats{
@@ -81,6 +82,10 @@ func (c *Cache) Stats() Stats {
 		Local:         LocalStats{Entries: l.Entries, MaxBytes: c.o.MaxBytes, Tags: int64(c.points.len()), Evictions: c.evictions.Load()},
 	}
 	s.Local.Bytes = l.Bytes + s.Local.Tags*pointBytes
+	s.Redis = RedisStats{State: "disabled", Coherent: true}
+	if c.o.Redis != nil {
+		s.Redis = c.redisStats()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.classes {
@@ -90,11 +95,6 @@ func (c *Cache) Stats() Stats {
 		s.Misses += one.Misses
 		s.StalePrevented += one.StalePrevented
 		s.Refused += one.Refused
-	}
-	s.Redis.State = "disabled"
-	s.Redis.Coherent = true
-	if c.o.Redis != nil {
-		s.Redis = c.redisStats()
 	}
 	return s
 }

@@ -1,6 +1,10 @@
 package cache
 
-import "slices"
+import (
+	"slices"
+
+	"m1/cache/seal"
+)
 
 // Everything as a Collection stands for all data of a scope.
 const Everything = "*"
@@ -43,8 +47,10 @@ const (
 // id names a point, for all nodes the same.
 type id [16]byte
 
+// It does not depend on the secret: nodes that use another one must hear of changes
+// all the same.
 func (c *Cache) point(k kind, parts ...string) id {
-	return id(c.o.Secret.ID(byte(k), parts...))
+	return id(seal.Secret{}.ID(byte(k), parts...))
 }
 
 // dependsOn lists the points that an answer with these tags holds.

@@ -126,14 +126,17 @@ func redisCheck(r cache.RedisStats) snapshot.Check {
 	switch {
 	case !r.Configured:
 		return snapshot.Check{Status: disabled, Message: "not configured"}
-	case r.ForeignSecret:
-		return snapshot.Check{Status: degraded, Message: "the other nodes use another cache key, so nothing is shared: give all of them the same --cache-key-file"}
 	case r.BreakerOpen:
 		return snapshot.Check{Status: degraded, Message: "not used until it answers again: " + cmp.Or(r.LastError, "no answer yet"), Since: r.Since}
+	case !r.Coherent && r.State != "connected":
+		return snapshot.Check{Status: degraded, Message: "does not answer: " + cmp.Or(r.LastError, "no answer yet"), Since: r.Since}
 	case !r.Coherent:
 		return snapshot.Check{Status: degraded, Message: "answers, but this node has no lease yet: memory is not served"}
 	case r.Journal > 0:
 		return snapshot.Check{Status: degraded, Message: fmt.Sprintf("%s changes wait to be told to the other nodes", grouped(int64(r.Journal)))}
+	}
+	if r.ForeignSecret {
+		return snapshot.Check{Status: degraded, Message: "a node of this space uses another cache key, so its answers are not shared: give all nodes the same --cache-key-file, or the same password in the URL"}
 	}
 	return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s nodes, acknowledged in %.1f ms (p99)", grouped(int64(r.Nodes)), micros(r.AckP99)/1000)}
 }

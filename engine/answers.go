@@ -16,8 +16,7 @@ import (
 type answers struct {
 	cache   *cache.Cache
 	results *cache.Of[[]byte]
-	// verdicts are what other nodes have decided. They are believed only if nobody
-	// without the secret can have written them.
+	// verdicts are what other nodes have decided, where they may be believed.
 	verdicts *cache.Of[policy.Verdict]
 	shared   bool
 }
@@ -32,8 +31,8 @@ const (
 // compressed: below, it costs more than it saves.
 const compressFrom = 4 << 10
 
-func newAnswers(c *cache.Cache, encrypt bool) (answers, error) {
-	a := answers{cache: c, shared: c.Shared() && c.Secret()}
+func newAnswers(c *cache.Cache, encrypt, shareDecisions bool) (answers, error) {
+	a := answers{cache: c, shared: c.Shared() && shareDecisions}
 	var err error
 	// Every change of what results depend on goes through Begin and Done.
 	if a.results, err = cache.Register(c, cache.Class{Name: resultClass, Fresh: cache.Linear, Compress: compressFrom, Encrypt: encrypt}, cache.Bytes{}); err != nil {

@@ -31,6 +31,11 @@ type Options struct {
 	Cache   *cache.Cache   // one with its own defaults, of this engine alone; its Run is the caller's
 	Encrypt bool           // what is cached in Redis; the cache needs a secret
 	Meter   *meter.Meter   // a new one
+
+	// ShareDecisions takes what other nodes have decided from the cache. It is for a
+	// cache whose secret nobody has who can merely write to Redis.
+	ShareDecisions bool
+
 	Now     func() time.Time
 	Logger  *slog.Logger  // none
 	Keep    int           // newest calls kept for the screen; 2000
@@ -114,7 +119,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{o: o, started: o.Now(), meter: o.Meter, batched: make(chan struct{}, 1)}
 	e.ruling.Store(r)
-	if e.answers, err = newAnswers(o.Cache, o.Encrypt); err != nil {
+	if e.answers, err = newAnswers(o.Cache, o.Encrypt, o.ShareDecisions); err != nil {
 		return nil, err
 	}
 	e.open.init(o.MaxOpen, o.OpenFor)

@@ -120,7 +120,11 @@ func (e *Engine) lookUp(ctx context.Context, c *proposed) {
 	if !e.open.doubtful(c.p.Run, start) {
 		c.ticket = ticket
 	}
-	if c.d.Cache.Status = call.CacheMiss; hit {
+	switch c.d.Cache.Status = call.CacheMiss; info.Why {
+	case cache.NoLease, cache.Slow, cache.Unheard, cache.Unusable: // Redis's doing, not the call's
+		c.d.Cache.Status = call.CacheBypass
+	}
+	if hit {
 		c.d.Cache = call.CacheAnswer{Status: call.CacheHit, Tier: string(info.Tier), Age: info.Age, Result: answer}
 	}
 }

@@ -34,7 +34,7 @@ func TestTheCachePageSaysWhatAStateMeansAndWhatToDo(t *testing.T) {
 			"✗ isolated", "Slower, never wrong", "Bring Redis back", "lease none", "7 changes wait for Redis", "11 not propagated", "✗ open, not asked now", "opened 3 times", "since 09:40:10, 1m12s",
 		}, []string{"coherent"}},
 		"catching up": {func(f *views.Frame) { cutOff(f); f.Snap.Cache.Redis.State = "connected" }, []string{"Redis answers, and this node catches up"}, []string{"Bring Redis back"}},
-		"another key": {func(f *views.Frame) { shared(f); f.Snap.Cache.Coherence.ForeignSecret = true }, []string{"! ANOTHER CACHE KEY", "nothing is shared with them", "Give all nodes the same --cache-key-file"}, nil},
+		"another key": {func(f *views.Frame) { shared(f); f.Snap.Cache.Coherence.ForeignSecret = true }, []string{"! ANOTHER CACHE KEY", "answers are not shared with it", "Give all nodes the same --cache-key-file"}, nil},
 		"degraded":    {func(f *views.Frame) { shared(f); f.Snap.Cache.Redis.State = "degraded" }, []string{"◐ degraded"}, nil},
 		"an engine that knows no such states": {func(f *views.Frame) {
 			shared(f)

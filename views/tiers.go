@@ -139,7 +139,7 @@ func coherenceCard(f *Frame, w int) *card {
 	c := &f.Snap.Cache
 	if foreignKey(c) {
 		p.add(own(themes.Text, "  "), own(themes.Alarm, " ! ANOTHER CACHE KEY "))
-		p.prose(themes.Text, "The other nodes of this Redis use another cache key: nothing is shared with them. Give all nodes the same --cache-key-file and restart those that had another.")
+		p.prose(themes.Text, "A node of this Redis uses another cache key: answers are not shared with it, changes are. Give all nodes the same --cache-key-file, or the same password in the URL.")
 	}
 	switch state := c.Coherence.State; {
 	case state == "coherent":

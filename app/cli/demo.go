@@ -73,7 +73,7 @@ func (p *program) runDemo(ctx context.Context, f demoFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	var w *demo.Workload
-	d, err := daemon.Open(daemon.Options{Config: c, Rules: rules, Logger: log, Version: Version,
+	d, err := daemon.Open(daemon.Options{Config: alone(c), Rules: rules, Logger: log, Version: Version,
 		Temporary: records(c) == "", Serve: asked(c, "listen"), Describe: func() snapshot.Source {
 			s := snapshot.Source{Mode: "demo"}
 			if w != nil {

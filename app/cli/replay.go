@@ -100,7 +100,7 @@ func (p *program) runReplay(ctx context.Context, path string, f replayFlags) (er
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	r := &replaying{path: path, stderr: p.env.Stderr, pace: pace, reader: reader}
-	r.daemon, err = daemon.Open(daemon.Options{Config: c, Rules: rules, Logger: log, Version: Version,
+	r.daemon, err = daemon.Open(daemon.Options{Config: alone(c), Rules: rules, Logger: log, Version: Version,
 		Temporary: records(c) == "", Serve: asked(c, "listen"), Describe: r.describe})
 	if err != nil {
 		return err

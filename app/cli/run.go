@@ -186,8 +186,16 @@ func (p *program) logger(c *config.Config, screen bool, folder string) (*slog.Lo
 
 // asked says whether the user asked for a setting here and now. The settings file
 // describes the real engine: a replay or a demo must neither write into its
-// records nor take its address.
+// records, nor take its address, nor join its cache.
 func asked(c *config.Config, flag string) bool { return c.Origin(flag) >= config.Environment }
+
+// alone leaves Redis to those who asked for it.
+func alone(c *config.Config) *config.Config {
+	if !asked(c, "redis") {
+		c.Redis = ""
+	}
+	return c
+}
 
 // records is the folder that the user asked for, or empty for a temporary one.
 func records(c *config.Config) string {

@@ -50,7 +50,7 @@ with --json the whole picture as JSON. The token comes from M1_TOKEN or
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole picture as JSON")
 	cmd.Flags().StringVar(&attach, "attach", "", "URL of the engine; default the --listen address of this machine")
 	cmd.Flags().StringVar(&size, "size", "120x40", "columns x lines of the text")
-	cmd.Flags().StringVar(&page, "page", "overview", "overview, calls, cache or runs")
+	cmd.Flags().StringVar(&page, "page", "overview", "overview, calls, cache or runs, or its number")
 	return cmd
 }
 
@@ -64,11 +64,15 @@ func stillOf(size, page string) (app.Still, error) {
 		return s, fmt.Errorf("--size %q: give columns x lines, such as 120x40", size)
 	}
 	pages := []string{"overview", "calls", "cache", "runs"}
+	numbers := []views.Page{views.Overview, views.Calls, views.Cache, views.Runs}
 	i := slices.Index(pages, page)
+	if n, err := strconv.Atoi(page); err == nil {
+		i = slices.Index(numbers, views.Page(n))
+	}
 	if i < 0 {
 		return s, fmt.Errorf("--page %q: give one of %s", page, strings.Join(pages, ", "))
 	}
-	s.Page = []views.Page{views.Overview, views.Calls, views.Cache, views.Runs}[i]
+	s.Page = numbers[i]
 	return s, nil
 }
 

@@ -66,7 +66,10 @@ func (c *Config) checkRedis(bad func(flag, msg, hint string)) {
 	if c.Redis == "" {
 		return
 	}
-	if _, err := remote.Open(remote.Options{URL: c.Redis, Space: c.RedisSpace, Node: "check"}); err != nil {
+	if _, err := remote.Open(remote.Options{URL: "redis://localhost", Space: c.RedisSpace, Node: "check"}); err != nil {
+		bad("redis-space", strings.TrimPrefix(err.Error(), "remote: "), "give a short name, such as m1")
+	}
+	if _, err := remote.Open(remote.Options{URL: c.Redis, Node: "check"}); err != nil {
 		bad("redis", strings.TrimPrefix(err.Error(), "remote: "), "see docs/cache.md for the forms of the URL")
 	}
 	if c.RedisTimeout < leastTimeout || c.RedisTimeout > mostTimeout {

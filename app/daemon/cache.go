@@ -45,6 +45,9 @@ func (d *Daemon) openCache() (err error) {
 // from the password of Redis, so that all who use the same URL share it; without
 // either there is none.
 func secret(c *config.Config) (seal.Secret, error) {
+	if c.Redis == "" {
+		return seal.Secret{}, nil
+	}
 	if c.CacheKeyFile != "" {
 		return seal.ReadSecret(c.CacheKeyFile)
 	}

@@ -86,7 +86,7 @@ func (d *Daemon) open() (err error) {
 		return err
 	}
 	d.engine, err = engine.New(engine.Options{
-		Tools: o.Rules.Tools, Policy: o.Rules.Policy, Ledger: d.store, Cache: d.cache, Encrypt: o.Config.CacheEncrypt && o.Config.Redis != "",
+		Tools: o.Rules.Tools, Policy: o.Rules.Policy, Ledger: d.store, Cache: d.cache, Encrypt: o.Config.CacheEncrypt && o.Config.Redis != "", ShareDecisions: o.Config.CacheKeyFile != "",
 		Meter: d.meter, Logger: o.Logger.With("part", "engine"),
 	})
 	if err != nil {

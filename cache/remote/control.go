@@ -74,7 +74,7 @@ func (t *Tier) command(ctx context.Context, f func(redis.UniversalClient) error)
 	return err
 }
 
-// SetMark says what all nodes of the space must have in common, such as the
+// SetMark says what all nodes of the space should have in common, such as the
 // fingerprint of their secret. It is for the time before Run.
 func (t *Tier) SetMark(mark string) { t.mark = mark }
 
@@ -87,12 +87,12 @@ func (t *Tier) Node() string { return t.o.Node }
 
 // Renewed is where the changes stand.
 type Renewed struct {
-	Epoch string
-	Seq   uint64
-	Now   time.Time     // by the clock of the server
-	Age   time.Duration // of the epoch
-	Nodes int           // registered, this one included
-	Mark  string        // that the first node of the space gave to SetMark
+	Epoch  string
+	Seq    uint64
+	Now    time.Time     // by the clock of the server
+	Age    time.Duration // of the epoch
+	Nodes  int           // registered, this one included
+	Others int           // of the nodes that have another mark
 }
 
 // Renew registers this node until hold from now by the clock of the server.
@@ -116,7 +116,7 @@ func (t *Tier) Renew(ctx context.Context, hold time.Duration) (Renewed, error) {
 	now, _ := reply[3].(string)
 	us, err := strconv.ParseInt(now, 10, 64)
 	nodes, ok := reply[4].(int64)
-	first, text := reply[5].(string)
+	others, text := reply[5].(int64)
 	born, _ := reply[6].(string)
 	since, wrong := strconv.ParseInt(born, 10, 64)
 	if err != nil || wrong != nil || !ok || !text {
@@ -128,7 +128,7 @@ func (t *Tier) Renew(ctx context.Context, hold time.Duration) (Renewed, error) {
 		at = slotOwner
 	}
 	t.met(at, server)
-	return Renewed{Epoch: epoch, Seq: seq, Now: time.UnixMicro(us), Age: time.Duration(us-since) * time.Microsecond, Nodes: int(nodes), Mark: first}, nil
+	return Renewed{Epoch: epoch, Seq: seq, Now: time.UnixMicro(us), Age: time.Duration(us-since) * time.Microsecond, Nodes: int(nodes), Others: int(others)}, nil
 }
 
 // sincePage is how many changes one exchange may bring and stay well within its time.
@@ -182,7 +182,7 @@ func (t *Tier) Since(ctx context.Context, epoch string, seq uint64) ([]Change, b
 // Leave takes this node out of the registry. It must be called before Run ends.
 func (t *Tier) Leave(ctx context.Context) error {
 	err := t.command(ctx, func(c redis.UniversalClient) error {
-		return c.HDel(ctx, t.keys.head, "n|"+t.o.Node).Err()
+		return c.HDel(ctx, t.keys.head, "n|"+t.o.Node, "k|"+t.o.Node).Err()
 	})
 	if err != nil {
 		return fmt.Errorf("remote: leave: %w", err)

@@ -265,7 +265,7 @@ func TestNodesComeAndGo(t *testing.T) {
 	until(t, "b runs out", func() bool { return len(bump(t, a, "x").Live) == 1 })
 }
 
-func TestTheMarkOfTheFirstNodeStays(t *testing.T) {
+func TestNodesWithAnotherMarkAreCounted(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
 	renewed := func(node, mark string) remote.Renewed {
@@ -280,13 +280,14 @@ func TestTheMarkOfTheFirstNodeStays(t *testing.T) {
 		return now
 	}
 	first := renewed("a", "one")
-	require.Equal(t, "one", first.Mark)
+	require.Zero(t, first.Others)
 	require.Equal(t, 1, first.Nodes)
 	require.WithinDuration(t, time.Now(), first.Now, time.Minute)
 	s.Do(t, "HSET", "m1:{m1}:head", "n|gone", 1)
 	second := renewed("b", "two")
-	require.Equal(t, "one", second.Mark)
+	require.Equal(t, 1, second.Others)
 	require.Equal(t, 2, second.Nodes, "who ran out does not count")
+	require.Zero(t, renewed("b", "one").Others, "b has another mark now")
 }
 
 func TestIDsThatWouldGarbleAMessageAreRefused(t *testing.T) {

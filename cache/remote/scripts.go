@@ -56,7 +56,7 @@ local function live()
       if tonumber(all[i + 1]) > ms then
         nodes[#nodes + 1] = string.sub(all[i], 3)
       else
-        redis.call('HDEL', KEYS[1], all[i])
+        redis.call('HDEL', KEYS[1], all[i], 'k|' .. string.sub(all[i], 3))
       end
     end
   end
@@ -93,12 +93,14 @@ return all
 // to name the server, mark.
 var renew = redis.NewScript(`#!lua flags=allow-oom
 ` + clock + head + `
-redis.call('HSETNX', KEYS[1], 'mark', ARGV[5])
-redis.call('HSET', KEYS[1], 'n|' .. ARGV[2], string.format('%.0f', ms + tonumber(ARGV[3])))
+redis.call('HSET', KEYS[1], 'n|' .. ARGV[2], string.format('%.0f', ms + tonumber(ARGV[3])), 'k|' .. ARGV[2], ARGV[5])
 keep()
 redis.call('PEXPIRE', KEYS[3], day)
-local mark, born = unpack(redis.call('HMGET', KEYS[1], 'mark', 'born'))
-return {epoch, seq, server(ARGV[4]), string.format('%.0f', us), #live(), mark, born or '0'}
+local nodes, others = live(), 0
+for _, node in ipairs(nodes) do
+  if redis.call('HGET', KEYS[1], 'k|' .. node) ~= ARGV[5] then others = others + 1 end
+end
+return {epoch, seq, server(ARGV[4]), string.format('%.0f', us), #nodes, others, redis.call('HGET', KEYS[1], 'born') or '0'}
 `)
 
 // bump: KEYS head, log, the grave of the fence, n versions, n fences; ARGV token,
