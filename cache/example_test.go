@@ -2,10 +2,10 @@ package cache_test
 
 import (
 	"context"
-	"fmt"
-
 	"errors"
+	"fmt"
 	"log"
+
 	"m1/cache"
 	"m1/cache/remote"
 	"m1/cache/seal"
