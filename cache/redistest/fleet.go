@@ -59,8 +59,7 @@ func (f *Fleet) URL() string {
 
 // Failover kills the server that is master now and waits until the living
 // sentinels name the other and it takes writes, some seconds. The other must be
-// in sync. What becomes of
-// the killed one after a Restart is up to the Sentinels.
+// in sync. What becomes of the killed one after a Restart is up to the Sentinels.
 func (f *Fleet) Failover(t testing.TB) {
 	t.Helper()
 	from, to := f.Master, f.Replica
