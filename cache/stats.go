@@ -69,7 +69,7 @@ type RedisStats struct {
 	NotPropagated  int64
 	AckTimeouts    int64 // changes that waited out the lease of a silent node
 	FillsDropped   int64
-	ForeignSecret  bool // the nodes of this space use another key: nothing is shared
+	ForeignSecret  bool // a node of this space uses another key: answers are not shared with it
 	AckP50, AckP99 time.Duration
 }
 

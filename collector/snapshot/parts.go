@@ -194,7 +194,7 @@ type Coherence struct {
 	Drops         int64   `json:"drops"` // times everything was forgotten
 	Gaps          int64   `json:"gaps"`
 	Replayed      int64   `json:"replayed"`
-	ForeignSecret bool    `json:"foreign_secret"` // the other nodes use another cache key
+	ForeignSecret bool    `json:"foreign_secret"` // a node of the space uses another cache key
 }
 
 // ToolCache is one tool's share of the result cache.
