@@ -29,6 +29,7 @@ type Proposal struct {
 	Tool      string          // name in the catalogue
 	Args      json.RawMessage // a JSON object; empty means {}
 	Model     string          // the model that proposed the call; may be empty
+	Grant     string          // a signed approval to spend on it; mostly empty
 }
 
 // Decision answers a Proposal. The zero value denies.
@@ -36,12 +37,21 @@ type Decision struct {
 	ID       ID
 	Effect   Effect
 	Rule     string // id of the rule that decided, or a reason code such as "unknown_tool"
+	Code     string // why that rule decided, such as "rate_limit"; see policy.Code
 	Reason   string // one sentence for the agent
 	Version  string // "sha256:…" of the policy that decided
 	Scope    Scope  // scope of the tool with these arguments
 	Would    Effect // what the policy says; differs from Effect only in observe mode
 	Cache    CacheAnswer
 	Duration time.Duration // from proposal to answer, without the time a person took
+	Approval *Approval     // the open question; nil unless Effect is Ask
+	Retry    time.Duration // when a limit lets the next call through; 0 if none held this one back
+}
+
+// Approval names an open question to a person.
+type Approval struct {
+	ID        string // "ap_…"
+	ExpiresAt time.Time
 }
 
 // CacheStatus says what the result cache did for a call.
@@ -85,10 +95,19 @@ type Report struct {
 
 // Run describes an agent run at its start.
 type Run struct {
-	ID    RunID
-	Agent AgentID
-	Goal  string
-	Model string
+	ID     RunID
+	Agent  AgentID
+	Goal   string
+	Model  string
+	Limits RunLimits
+}
+
+// RunLimits bound one run; 0 is no limit of its own. Those of the policy hold
+// beside them, the stricter counts.
+type RunLimits struct {
+	MaxToolCalls int64
+	MaxSteps     int64 // model calls, as usage tells them
+	MaxRuntime   time.Duration
 }
 
 // Usage is what one model call consumed. Input counts only tokens that were

@@ -1,0 +1,3 @@
+// Package operate owns the HTTP way in for operators: approvals, grants and the
+// policy.
+package operate
