@@ -57,8 +57,12 @@ type Rule struct {
 // of its pattern and condition.
 type Past struct {
 	ID     string
-	Within time.Duration // how long such a call counts
+	Within time.Duration // how long such a call counts; 0 or less: as long as its run is remembered
 	OK     bool          // only one that was reported with outcome ok; else one that was let through
+	// Closed says what the rule is told when a call may have been forgotten for want
+	// of room: true that it happened, as a rule that denies after it needs it, false
+	// that it did not, as a rule that requires it needs it. It is no part of the ID.
+	Closed bool
 }
 
 // Who is whose call it is.

@@ -34,3 +34,17 @@ type Field struct {
 	Type     *Type
 	Optional bool
 }
+
+// Closed is the type with every Object closed, however deep.
+func (t *Type) Closed() *Type {
+	if t == nil {
+		return nil
+	}
+	c := *t
+	c.Open, c.Elem = false, t.Elem.Closed()
+	c.Fields = make([]Field, len(t.Fields))
+	for i, f := range t.Fields {
+		c.Fields[i] = Field{f.Name, f.Type.Closed(), f.Optional}
+	}
+	return &c
+}

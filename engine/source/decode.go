@@ -40,6 +40,7 @@ type decoder struct {
 	file     string
 	problems Problems
 	types    map[reflect.Type]*fields
+	texts    map[reflect.Type]bool // whether a type reads itself from text
 }
 
 // into panics on a v that the documentation of Decode does not allow: that is a
@@ -68,7 +69,7 @@ func (d *decoder) value(written *yaml.Node, v reflect.Value, at *segment) {
 	t := v.Type()
 	switch {
 	case t == nodeType:
-		v.Set(reflect.ValueOf(Node{file: d.file, at: at, n: written}))
+		*v.Addr().Interface().(*Node) = Node{file: d.file, at: at, n: written}
 	case t == unsupportedType:
 		d.add(written, at, "not supported by this version", "leave it out only if the rest is right without it")
 	case t == rawType:
@@ -80,7 +81,7 @@ func (d *decoder) value(written *yaml.Node, v reflect.Value, at *segment) {
 		}
 		v.Set(reflect.New(t.Elem()))
 		d.value(written, v.Elem(), at)
-	case reflect.PointerTo(t).Implements(textType):
+	case d.readsText(t):
 		d.text(written, v, at)
 	case t.Kind() == reflect.Struct:
 		if d.kind(written, yaml.MappingNode, "a mapping", at) {
@@ -99,12 +100,27 @@ func (d *decoder) value(written *yaml.Node, v reflect.Value, at *segment) {
 	}
 }
 
+// readsText asks each type once: the answer is slow to find.
+func (d *decoder) readsText(t reflect.Type) bool {
+	if t.PkgPath() == "" { // has no name, or comes with Go: has no methods
+		return false
+	}
+	is, known := d.texts[t]
+	if !known {
+		if d.texts == nil {
+			d.texts = map[reflect.Type]bool{}
+		}
+		is = reflect.PointerTo(t).Implements(textType)
+		d.texts[t] = is
+	}
+	return is
+}
+
 func (d *decoder) structure(written *yaml.Node, v reflect.Value, at *segment) {
 	n := resolve(written)
 	fields := d.fieldsOf(v.Type())
 	for _, self := range fields.self {
-		place := Node{file: d.file, at: at, n: written}
-		v.FieldByIndex(self).Set(reflect.ValueOf(place))
+		*v.FieldByIndex(self).Addr().Interface().(*Node) = Node{file: d.file, at: at, n: written}
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := resolve(n.Content[i])

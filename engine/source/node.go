@@ -2,6 +2,7 @@ package source
 
 import (
 	"iter"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -69,6 +70,15 @@ func (n Node) Items() iter.Seq2[int, Node] {
 			}
 		}
 	}
+}
+
+// Item returns an element of the list, or the zero Node.
+func (n Node) Item(i int) Node {
+	list := n.target()
+	if list == nil || list.Kind != yaml.SequenceNode || i < 0 || i >= len(list.Content) {
+		return Node{}
+	}
+	return Node{file: n.file, at: n.at.index(i), n: list.Content[i]}
 }
 
 // Members yields key and value of a mapping in the order of the document;
@@ -146,4 +156,79 @@ func (n Node) member(name string) *yaml.Node {
 		}
 	}
 	return nil
+}
+
+// Line is the line of the node, from 1; 0 for the zero Node.
+func (n Node) Line() int {
+	if n.n == nil {
+		return 0
+	}
+	return n.n.Line
+}
+
+// ProblemAt is a mistake inside the text of a scalar, at a line and column of that
+// text, both from 1. For text on one line the place is exact, unless it needs other
+// escapes than those of quotes and backslashes; in a block only the line is.
+func (n Node) ProblemAt(line, col int, msg, hint string) Problem {
+	p := n.Problem(msg, hint)
+	t := n.target()
+	if t == nil || t != n.n || t.Kind != yaml.ScalarNode || line < 1 || col < 1 {
+		return p
+	}
+	before := textBefore(t.Value, line, col)
+	switch t.Style &^ yaml.TaggedStyle {
+	case yaml.LiteralStyle:
+		p.Line, p.Col = p.Line+line, col
+	case yaml.FoldedStyle:
+		p.Line, p.Col = p.Line+1, col
+	case yaml.SingleQuotedStyle:
+		p.Col += len([]rune(before)) + strings.Count(before, "'") + 1
+	case yaml.DoubleQuotedStyle:
+		p.Col += len([]rune(before)) + strings.Count(before, `"`) + strings.Count(before, `\`) + 1
+	default:
+		p.Col += len([]rune(before))
+	}
+	return p
+}
+
+// textBefore is what stands before the character col of a line. A scalar of
+// several lines outside a block has been folded: its columns count on.
+func textBefore(text string, line, col int) string {
+	start := 0
+	for range line - 1 {
+		i := strings.IndexByte(text[start:], '\n')
+		if i < 0 {
+			return text
+		}
+		start += i + 1
+	}
+	rest := []rune(text[start:])
+	return string(rest[:min(col-1, len(rest))])
+}
+
+// Sum is a number of what is written at the node: the same values in the same order
+// of members have the same, however they are spelled and placed. It is the same in
+// every process, and no proof against who wants two texts to agree.
+func (n Node) Sum() uint64 {
+	const basis = 14695981039346656037 // of FNV-1a
+	return sum(basis, n.n)
+}
+
+func sum(h uint64, n *yaml.Node) uint64 {
+	const prime = 1099511628211
+	if n == nil {
+		return h
+	}
+	n = resolve(n)
+	h = (h ^ uint64(n.Kind)) * prime
+	for _, text := range [...]string{n.ShortTag(), n.Value} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * prime
+		}
+		h = (h ^ 0xff) * prime // no text holds this byte
+	}
+	for _, c := range n.Content {
+		h = sum(h, c)
+	}
+	return (h ^ 0xfe) * prime
 }

@@ -34,6 +34,7 @@ func New(entries ...Entry) (*Catalogue, error) {
 		if all[e.Name] != nil {
 			ps.Add(source.Problem{Field: at, Msg: "the tool is there twice"})
 		}
+		e.Cacheable = e.Cacheable || e.keeps()
 		for field, c := range e.cases() {
 			checkCase(&ps, at+field, c)
 		}
@@ -74,6 +75,8 @@ func (e *Entry) checkTexts(ps *source.Problems, at string) {
 			ps.Add(source.Problem{Field: at + ".parameters", Msg: "want a JSON object"})
 		}
 	}
+	e.checkArgs(ps, at)
+	e.checkKeep(ps, at)
 	if e.ByArg == nil {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 
 	"m1/engine/call"
+	"m1/engine/schema"
 	"m1/engine/source"
 )
 
@@ -25,10 +26,10 @@ type fileEntry struct {
 	ByArg       *fileByArg         `yaml:"scope_by_arg"`
 	Description string             `yaml:"description"`
 	Parameters  json.RawMessage    `yaml:"parameters"`
-	Args        source.Unsupported `yaml:"args"`
-	Cache       source.Unsupported `yaml:"cache"`
+	Args        source.Node        `yaml:"args"`
+	Cache       *fileCache         `yaml:"cache"`
 	Cost        source.Unsupported `yaml:"cost"`
-	Invalidates source.Unsupported `yaml:"invalidates"`
+	Invalidates source.Node        `yaml:"invalidates"`
 }
 
 type fileByArg struct {
@@ -104,6 +105,14 @@ func Read(at source.Node) (*Catalogue, error) {
 }
 
 func (f *fileEntry) entry(name string, ps *source.Problems) *Entry {
+	if f.Cache != nil {
+		f.Cacheable = true // also when what the cache section says is wrong
+		f.Cache.check(f, ps)
+	}
+	if !f.Invalidates.IsZero() {
+		ps.Add(f.Invalidates.Problem("not supported",
+			"write what a tool looks at under its reads, and what it changes under its changes"))
+	}
 	c := f.toCase(ps)
 	e := &Entry{
 		Name: name, Scope: c.Scope, Cacheable: c.Cacheable,
@@ -113,10 +122,35 @@ func (f *fileEntry) entry(name string, ps *source.Problems) *Entry {
 	if f.Parameters != nil && f.Parameters[0] != '{' {
 		ps.Add(f.At.In("parameters", "want a JSON Schema, which is a mapping", ""))
 	}
+	f.arguments(e, ps)
 	if f.ByArg != nil && !f.ByArg.At.IsZero() {
 		e.ByArg = f.ByArg.toByArg(ps)
 	}
 	return e
+}
+
+// arguments reads what stands about the arguments, and who names them.
+func (f *fileEntry) arguments(e *Entry, ps *source.Problems) {
+	args, err := schema.Parse(f.Args)
+	if ps.Add(err); err != nil {
+		return
+	}
+	e.Args = args
+	if !e.settleArgs() {
+		ps.Add(f.Args.Problem(argsDiffer, argsDifferHint))
+	}
+	if f.Cache == nil {
+		return
+	}
+	e.TTL, e.Key = f.Cache.TTL, f.Cache.Key
+	for i, at := range f.Cache.At.Field("key").Items() {
+		if !at.IsText() {
+			continue // told already
+		}
+		if msg, hint := e.badKey(i); msg != "" {
+			ps.Add(at.Problem(msg, hint))
+		}
+	}
 }
 
 // toCase checks what the types cannot, and reads what is left out: without
@@ -127,6 +161,9 @@ func (f *fileCase) toCase(ps *source.Problems) Case {
 		ps.Add(f.At.In("scope", "missing", "want read, write or execute"))
 	}
 	for _, flaw := range c.flaws() {
+		if flaw.field == "cacheable" && !f.At.Has(flaw.field) {
+			flaw.field = "cache" // which implies it
+		}
 		ps.Add(f.At.In(flaw.field, flaw.msg, flaw.hint))
 	}
 	c.ChangesAll = c.Scope > call.Read && !f.At.Has("changes")

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"m1/engine/call"
+	"m1/engine/schema"
 )
 
 // Everything is the name of the collection that overlaps all others.
@@ -22,6 +24,14 @@ type Entry struct {
 	Changes    []Collection
 	ChangesAll bool   // changes everything of its run; Changes is empty then
 	ByArg      *ByArg // nil unless an argument decides
+	// TTL is how long an answer may be kept; 0 leaves it to the cache. Key names the
+	// arguments that the answer depends on; nil is all of them. Either makes the tool
+	// cacheable.
+	TTL time.Duration
+	Key []string
+	// Args is what the arguments look like; nil means that nothing is known. In a
+	// catalogue it is never nil when Parameters is a schema.
+	Args *schema.Type
 	// Description and Parameters (a JSON Schema) are for people and models; both
 	// may be empty.
 	Description string

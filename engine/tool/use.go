@@ -71,6 +71,7 @@ type plan struct {
 	arg       []byte // of ByArg, as canonical JSON text; nil without one
 	values    map[string]*step
 	otherwise *step
+	digest    string
 }
 
 // step is a Case made ready: use is the whole answer unless something narrows.
@@ -86,7 +87,7 @@ type target struct {
 }
 
 func newPlan(e *Entry) *plan {
-	p := &plan{base: *newStep(e.base())}
+	p := &plan{base: *newStep(e.base()), digest: e.digest()}
 	if e.ByArg == nil {
 		return p
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"m1/engine/call"
+	"m1/engine/schema"
 )
 
 // YAML writes the catalogue as a file that Parse reads back as an equal one. The
@@ -42,6 +43,12 @@ func (w *writer) entry(e *Entry) {
 	for _, f := range fieldsOf(e.base()) {
 		w.line(2, f)
 	}
+	if e.keeps() {
+		w.line(2, "cache: "+cacheFlow(e))
+	}
+	if told := e.fromParameters(); e.Args != nil && (told == nil || e.Args.Digest() != told.Digest()) {
+		w.args(e.Args)
+	}
 	if by := e.ByArg; by != nil {
 		w.line(2, "scope_by_arg:")
 		w.line(3, "arg: "+text(by.Arg))
@@ -56,6 +63,33 @@ func (w *writer) entry(e *Entry) {
 	if e.Parameters != nil {
 		w.WriteString("    parameters:")
 		w.value(jsontext.NewDecoder(bytes.NewReader(e.Parameters)), 3)
+	}
+}
+
+func cacheFlow(e *Entry) string {
+	var parts []string
+	if e.TTL != 0 {
+		parts = append(parts, "ttl: "+e.TTL.String())
+	}
+	if e.Key != nil {
+		keys := make([]string, len(e.Key))
+		for i, k := range e.Key {
+			keys[i] = text(k)
+		}
+		parts = append(parts, "key: ["+strings.Join(keys, ", ")+"]")
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+func (w *writer) args(t *schema.Type) {
+	if len(t.Fields) == 0 {
+		w.line(2, "args: {}")
+		return
+	}
+	w.line(2, "args:")
+	for _, f := range t.Fields {
+		w.key(3, text(f.Name))
+		w.WriteString(" " + shape(f.Type, f.Optional) + "\n")
 	}
 }
 
