@@ -1,6 +1,6 @@
 // Package app is the terminal program: the one owner of what the screen shows
-// and of what a key does. It draws through views and never touches the engine;
-// pictures come from a Feed.
+// and of what a key does. It draws through views and never touches the engine:
+// pictures come from a Feed, and what a person decides goes to an Operator.
 package app
 
 import (
@@ -32,15 +32,16 @@ type Feed interface {
 
 // Options configure Run. Only Feed must be set.
 type Options struct {
-	Feed    Feed
-	Refresh time.Duration     // time between two pictures; default 1 s
-	Theme   string            // a name of themes.Names; default themes.Default
-	NoColor bool              // no colour at all, whatever the theme says
-	Window  time.Duration     // one of snapshot.Windows; default snapshot.DefaultWindow
-	Clock   func() time.Time  // default time.Now
-	Self    func() views.Self // what watching costs; default: this process and Output
-	Input   io.Reader         // default os.Stdin
-	Output  io.Writer         // default os.Stdout
+	Feed     Feed
+	Operator Operator          // default nil: the screen only watches, and its keys say so
+	Refresh  time.Duration     // time between two pictures; default 1 s
+	Theme    string            // a name of themes.Names; default themes.Default
+	NoColor  bool              // no colour at all, whatever the theme says
+	Window   time.Duration     // one of snapshot.Windows; default snapshot.DefaultWindow
+	Clock    func() time.Time  // default time.Now
+	Self     func() views.Self // what watching costs; default: this process and Output
+	Input    io.Reader         // default os.Stdin
+	Output   io.Writer         // default os.Stdout
 }
 
 const (

@@ -52,6 +52,7 @@ type Key struct {
 	Keys                         []string
 	Pages                        []views.Page
 	List, Detail, Help, InFilter bool
+	Confirm, Entry               bool
 }
 
 func Keys() []Key {
@@ -60,6 +61,7 @@ func Keys() []Key {
 		out = append(out, Key{
 			ID: a.id, Shown: a.keysShown(), Title: a.title + a.more, Group: a.group, Keys: a.keys, Pages: a.pages,
 			List: a.in&inList != 0, Detail: a.in&inDetail != 0, Help: a.in&inHelp != 0, InFilter: a.in&inFilter != 0,
+			Confirm: a.in&inConfirm != 0, Entry: a.in&inEntry != 0,
 		})
 	}
 	return out
@@ -74,3 +76,19 @@ var (
 		return newSelf(clock, written).read
 	}
 )
+
+// Later makes m hand out what it wants brought later instead of waiting, and
+// returns how long it wanted to wait.
+func Later(m tea.Model, take func(d time.Duration, msg tea.Msg)) {
+	m.(*model).after = func(d time.Duration, msg tea.Msg) tea.Cmd {
+		take(d, msg)
+		return nil
+	}
+}
+
+// QuietTime is how long keys do not answer what has just appeared.
+const QuietTime = quietTime
+
+// IsOutcome and IsExplanation tell the messages of an Operator from others.
+func IsOutcome(msg tea.Msg) bool     { _, is := msg.(answered); return is }
+func IsExplanation(msg tea.Msg) bool { _, is := msg.(explained); return is }

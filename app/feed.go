@@ -58,6 +58,7 @@ func (m *model) late(l late) tea.Cmd {
 	}
 	m.self, m.stale = l.self, true
 	m.tick(l.at)
+	m.keepDialog()
 	return m.ask(0)
 }
 
@@ -82,6 +83,7 @@ func (m *model) end(e ended) {
 	if !m.frozen {
 		m.snap = lastPicture(m.snap)
 	}
+	m.dialog = nil // nobody is there to be answered
 	m.complain(engineEnded)
 }
 
@@ -99,13 +101,14 @@ func lastPicture(s *snapshot.Dashboard) *snapshot.Dashboard {
 // settle keeps selections and the open record with what they were made for.
 func (m *model) settle() {
 	f := m.state()
-	for _, t := range []table{m.calls, m.runs} {
+	for _, t := range []table{m.calls, m.approvals, m.runs} {
 		// Who reads an open record is not told about the list under it.
-		if gone := t.settle(f); gone != "" && t == m.table() && m.mode() != inDetail {
+		if gone := t.settle(f); gone != "" && t == m.table() && m.mode()&(inDetail|inConfirm|inEntry) == 0 {
 			m.remark(gone)
 		}
 	}
 	m.keepRecord(f)
+	m.keepDialog()
 }
 
 // freeze holds the picture, or lets it move again.

@@ -6,6 +6,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/rivo/uniseg"
+
+	"m1/views"
 )
 
 // longest is how much a filter may hold, in bytes; what is pasted beyond it is
@@ -95,11 +97,18 @@ func (m *model) typed(text string) {
 	m.stale = true
 }
 
-// paste reaches the filter line only: pasted text is never taken for keys.
+// paste reaches the filter line, and the reason of a no: pasted text is never
+// taken for keys, and never answers.
 func (m *model) paste(content string) {
-	if !m.filtering() {
-		return
+	switch {
+	case m.dialog != nil:
+		if m.dialog.Kind == views.DenyingWithReason && !m.dialog.Quiet {
+			d := *m.dialog
+			d.Typed = insert(d.Typed, content)
+			m.dialog, m.stale = &d, true
+		}
+	case m.filtering():
+		text, _ := m.table().filter()
+		m.typed(insert(text, content))
 	}
-	text, _ := m.table().filter()
-	m.typed(insert(text, content))
 }

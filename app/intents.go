@@ -12,11 +12,11 @@ import (
 )
 
 // pages in the order of Tab.
-var pages = []views.Page{views.Overview, views.Calls, views.Cache, views.Runs}
+var pages = []views.Page{views.Overview, views.Calls, views.Approvals, views.Policy, views.Cache, views.Runs}
 
 // turn shows a page; what was open over the page before closes.
 func (m *model) turn(to views.Page) {
-	m.page, m.detail, m.help = to, views.Detail{}, false
+	m.page, m.detail, m.dialog, m.help = to, views.Detail{}, nil, false
 	m.table().settle(m.state())
 }
 
@@ -59,13 +59,15 @@ func (m *model) showPanel(by int) {
 	}
 }
 
-// back leaves the innermost level: help, record, filter, selection. On the last
+// back leaves the innermost level: help, explanation, record, filter, selection. On the last
 // level it does nothing.
 func (m *model) back() tea.Cmd {
 	text, _ := m.table().filter()
 	switch {
 	case m.help:
 		m.help = false
+	case m.detail.Why != nil:
+		m.detail.Why, m.detail.Top = nil, 0
 	case m.detail != views.Detail{}:
 		m.detail = views.Detail{}
 	case text != "":

@@ -17,8 +17,11 @@ const (
 	inDetail
 	inHelp
 	inFilter
+	inConfirm // the dialog waits for one key
+	inEntry   // the dialog has a text field
 
-	anywhere = inList | inDetail | inHelp // but in a text field
+	anywhere = inList | inDetail | inHelp // but in a text field or dialog
+	inDialog = inConfirm | inEntry
 )
 
 // action is one thing that keys do. The table of all actions is the only place
@@ -49,6 +52,10 @@ func (a action) on(p views.Page) bool { return a.pages == nil || slices.Contains
 // mode tells what has the keyboard now.
 func (m *model) mode() mode {
 	switch {
+	case m.dialog != nil && (m.dialog.Word != "" || m.dialog.Kind == views.Ceiling || m.dialog.Kind == views.DenyingWithReason):
+		return inEntry
+	case m.dialog != nil:
+		return inConfirm
 	case m.help:
 		return inHelp
 	case m.filtering():
@@ -76,6 +83,11 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 			m.notice = notice{}
 			m.typed(text)
 			return nil
+		}
+	}
+	if now&inDialog != 0 {
+		if cmd, taken := m.dialogKey(k, now); taken {
+			return cmd
 		}
 	}
 	name := k.String()
@@ -139,7 +151,7 @@ func (m *model) explained() []views.Action {
 // letters are text.
 func (a action) hint(in mode) string {
 	shown := strings.Fields(a.keysShown())
-	if in == inFilter && len(a.keys[0]) == 1 {
+	if in&(inFilter|inEntry) != 0 && len(a.keys[0]) == 1 {
 		return shown[len(shown)-1]
 	}
 	return shown[0]

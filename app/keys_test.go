@@ -39,11 +39,13 @@ func TestEveryKeyDoesItsActionInEveryState(t *testing.T) {
 		{"5 is Cache", []string{"5"}, on(views.Cache)},
 		{"7 is Runs", []string{"7"}, on(views.Runs)},
 		{"1 comes back", []string{"7", "1"}, on(views.Overview)},
-		{"Tab goes round", []string{"tab", "tab", "tab", "tab"}, on(views.Overview)},
-		{"Tab goes on", []string{"tab", "tab"}, on(views.Cache)},
+		{"Tab goes round", []string{"tab", "tab", "tab", "tab", "tab", "tab"}, on(views.Overview)},
+		{"3 is Approvals", []string{"3"}, on(views.Approvals)},
+		{"4 is Policy", []string{"4"}, on(views.Policy)},
+		{"Tab goes on", []string{"tab", "tab"}, on(views.Approvals)},
 		{"Tab goes from Cache to Runs", []string{"5", "tab"}, on(views.Runs)},
 		{"Shift+Tab goes back", []string{"shift+tab"}, on(views.Runs)},
-		{"a number that is no page does nothing", []string{"4"}, on(views.Overview)},
+		{"a number that is no page does nothing", []string{"6"}, on(views.Overview)},
 		{"q quits", []string{"q"}, quits},
 		{"Ctrl+C quits", []string{"ctrl+c"}, quits},
 		{"q quits out of the help", []string{"?", "q"}, quits},
@@ -136,6 +138,7 @@ func TestNoTwoActionsShareAKeyInOnePlace(t *testing.T) {
 	places := map[string]func(app.Key) bool{
 		"list": func(k app.Key) bool { return k.List }, "detail": func(k app.Key) bool { return k.Detail },
 		"help": func(k app.Key) bool { return k.Help }, "filter": func(k app.Key) bool { return k.InFilter },
+		"confirm": func(k app.Key) bool { return k.Confirm }, "entry": func(k app.Key) bool { return k.Entry },
 	}
 	for place, in := range places {
 		taken := map[string]string{}
@@ -185,18 +188,20 @@ func TestKeysMeanTheSameFromEveryKindOfTerminal(t *testing.T) {
 
 func TestTheHelpShowsTheWholeTable(t *testing.T) {
 	t.Parallel()
-	s := newScreen(t, app.Options{}).show(board(1, someCalls(9, 1)...)).press("2", "?")
+	s := newScreen(t, app.Options{}).show(board(1, someCalls(9, 1)...))
 	s.send(tea.WindowSizeMsg{Width: 120, Height: 200})
-	text := ansi.Strip(app.Drawn(s.m))
+	var text string
+	have := map[string]bool{}
+	for _, page := range []string{"2", "3"} { // what is on neither is on no page
+		text += ansi.Strip(app.Drawn(s.press(page, "?").m))
+		for _, a := range s.frame().Actions {
+			have[a.Title+a.More] = true
+		}
+		s.press("esc")
+	}
 	for _, k := range app.Keys() {
 		require.Contains(t, text, k.Title)
 		require.Contains(t, text, k.Shown)
-	}
-	have := map[string]bool{}
-	for _, a := range s.frame().Actions {
-		have[a.Title+a.More] = true
-	}
-	for _, k := range app.Keys() {
 		require.True(t, have[k.Title], k.ID)
 	}
 }
@@ -265,14 +270,14 @@ func where(k app.Key) string {
 	for _, place := range []struct {
 		name string
 		is   bool
-	}{{"list", k.List}, {"record", k.Detail}, {"help", k.Help}, {"filter line", k.InFilter}} {
+	}{{"list", k.List}, {"record", k.Detail}, {"help", k.Help}, {"filter line", k.InFilter}, {"dialog", k.Confirm}, {"text field of a dialog", k.Entry}} {
 		if place.is {
 			in = append(in, place.name)
 		}
 	}
-	if len(in) == 4 {
+	if len(in) == 6 {
 		if slices.ContainsFunc(k.Keys, func(key string) bool { return len(key) == 1 }) {
-			return "everywhere; a letter is text in the filter line"
+			return "everywhere; a letter is text in a text field"
 		}
 		return "everywhere"
 	}

@@ -15,9 +15,11 @@ import (
 // model is the root and only model. Update does no I/O and reads no clock: time
 // and data come in with messages.
 type model struct {
-	pump    *pump
-	refresh time.Duration
-	actions []action
+	pump     *pump
+	operator *operations                                // nil: the screen only watches
+	after    func(d time.Duration, msg tea.Msg) tea.Cmd // brings msg when d has passed
+	refresh  time.Duration
+	actions  []action
 
 	// The feed.
 	gen     int
@@ -43,10 +45,17 @@ type model struct {
 	frozenAt      time.Time
 	mouse         bool
 	calls         *callTable
+	approvals     *approvalTable
+	policy        *sheet
 	cache         *sheet
 	runs          *runTable
 	filterWas     string // what the filter was when its line was opened
 	detail        views.Detail
+	whyGen        int // tells the explanations that were asked for apart
+	dialog        *views.Dialog
+	dialogGen     int               // tells its quiet times apart
+	asked         snapshot.Approval // what the dialog was opened for
+	questions     questions
 	help          bool
 	helpTop       int
 	notice        notice
@@ -69,17 +78,24 @@ const noticeTime = 8 * time.Second
 
 func newModel(ctx context.Context, o Options) *model {
 	m := &model{
-		pump:    newPump(ctx, o),
-		refresh: o.Refresh,
-		actions: actions(),
-		now:     o.Clock(),
-		page:    views.Overview,
-		window:  o.Window,
-		start:   o.Window,
-		noColor: o.NoColor,
-		calls:   newCallTable(),
-		cache:   &sheet{},
-		runs:    newRunTable(),
+		pump:     newPump(ctx, o),
+		operator: newOperations(ctx, o.Operator),
+		after: func(d time.Duration, msg tea.Msg) tea.Cmd {
+			return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+		},
+		refresh:   o.Refresh,
+		actions:   actions(),
+		now:       o.Clock(),
+		page:      views.Overview,
+		window:    o.Window,
+		start:     o.Window,
+		noColor:   o.NoColor,
+		calls:     newCallTable(),
+		approvals: newApprovalTable(),
+		policy:    &sheet{},
+		cache:     &sheet{},
+		runs:      newRunTable(),
+		questions: newQuestions(),
 	}
 	m.dress(o.Theme, themes.None)
 	return m
@@ -91,30 +107,49 @@ func (m *model) Init() tea.Cmd { return m.pump.open(m.gen, m.window) }
 // Update implements tea.Model. Whatever is not known leaves the drawn screen as
 // it is.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.update(msg)
+	return m, tea.Batch(cmd, m.attend())
+}
+
+func (m *model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.stale = m.stale || msg.Width != m.width || msg.Height != m.height
 		m.width, m.height = msg.Width, msg.Height
+		if m.tooSmall() { // what cannot be read cannot be answered
+			m.dialog = nil
+		}
 	case tea.ColorProfileMsg:
 		m.setProfile(msg.Profile)
 	case tea.ResumeMsg:
 		m.stale = true
+		if m.dialog != nil { // it appears anew
+			return m.hush()
+		}
 	case tea.KeyPressMsg:
-		return m, m.key(msg)
+		return m.key(msg)
 	case tea.PasteMsg:
 		m.paste(msg.Content)
 	case tea.MouseWheelMsg:
 		m.wheel(msg)
 	case opened:
-		return m, m.open(msg.stream)
+		return m.open(msg.stream)
 	case picture:
-		return m, m.picture(msg)
+		return m.picture(msg)
 	case late:
-		return m, m.late(msg)
+		return m.late(msg)
 	case ended:
 		m.end(msg)
+	case readable:
+		m.questions.readable(msg.ids)
+	case ready:
+		m.ready(msg)
+	case answered:
+		m.outcome(msg)
+	case explained:
+		m.explain(msg)
 	}
-	return m, nil
+	return nil
 }
 
 // View implements tea.Model.
@@ -147,7 +182,8 @@ func (m *model) state() views.Frame {
 		Width: m.width, Height: m.height,
 		Theme: m.look, Page: m.page, Panel: m.panel, Window: m.window,
 		Frozen: m.frozen, FrozenAt: m.frozenAt, Refresh: m.refresh,
-		Calls: m.calls.List, Runs: m.runs.List, CacheTop: m.cache.top, Detail: m.detail,
+		Calls: m.calls.List, Approvals: m.approvals.List, Runs: m.runs.List, PolicyTop: m.policy.top, CacheTop: m.cache.top,
+		Detail: m.detail, Dialog: m.dialog, Answers: m.operator != nil,
 		Help: m.help, HelpTop: m.helpTop,
 		Notice: m.notice.text, Bad: m.notice.bad, Remark: m.notice.remark,
 		Self: m.self,
@@ -157,6 +193,10 @@ func (m *model) state() views.Frame {
 // table is the table of the page that is shown.
 func (m *model) table() table {
 	switch m.page {
+	case views.Approvals:
+		return m.approvals
+	case views.Policy:
+		return m.policy
 	case views.Cache:
 		return m.cache
 	case views.Runs:

@@ -141,7 +141,7 @@ func TestTheWholeProgramInAVirtualTerminal(t *testing.T) {
 	term.feed.send(board(2, aCall(99, "brand_new")))
 	term.sees("brand_new")
 	term.types("?")
-	term.sees("freeze the picture")
+	term.sees("next row or line")
 	term.types("\x1b[27;1;27~") // Esc of xterm with modifyOtherKeys
 	term.sees("brand_new")
 	term.types("/bra\x1b[113u") // b r a, then q as Kitty sends it

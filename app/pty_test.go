@@ -149,7 +149,9 @@ func TestSuspendIsOffWhereNoShellCouldContinueUs(t *testing.T) {
 	c := openConsole(t, "run") // in a session of its own, as under ssh -t or docker run
 	c.Sees("get_order")
 	c.Types("\x1a?")
-	c.Sees("freeze the picture")
+	c.Sees("next row or line")
+	c.Types("\x1b[6~") // PgDn
+	c.Sees("draw the screen anew")
 	require.NotContains(t, c.Screen(), "suspend, fg continues")
 	c.Types("q")
 	leaves(t, c, 0, "child: fine")

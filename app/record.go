@@ -11,8 +11,13 @@ import (
 	"m1/views"
 )
 
-// openRecord opens the selected record, or the newest.
+// openRecord opens the selected record, or the newest. On the overview what needs
+// a person comes before what nobody selected.
 func (m *model) openRecord() tea.Cmd {
+	if pending := views.PendingApprovals(m.state()); m.page == views.Overview && len(pending) > 0 && !m.calls.selecting() {
+		m.openQuestion(pending[0])
+		return nil
+	}
 	d, ok := m.table().open(m.state())
 	if !ok {
 		m.remark("there is no row to open")
@@ -32,6 +37,9 @@ func (m *model) keepRecord(f views.Frame) {
 			m.detail.KeptCall = f.Snap.Calls[i]
 		}
 	}
+	if a := m.find(m.detail.Approval); a != nil {
+		m.detail.KeptApproval = a
+	}
 	if id := m.detail.Run; id != "" {
 		for _, runs := range [][]snapshot.Run{f.Snap.Runs.Recent, f.Snap.Runs.All} {
 			if i := slices.IndexFunc(runs, func(r snapshot.Run) bool { return r.ID == id }); i >= 0 {
@@ -47,10 +55,19 @@ func (m *model) record() (id string, record any, ok bool) {
 	switch {
 	case m.detail.KeptCall != nil:
 		return string(m.detail.Call), m.detail.KeptCall, true
+	case m.detail.KeptApproval != nil:
+		id, record, ok = m.detail.Approval, m.detail.KeptApproval, true
 	case m.detail.KeptRun != nil:
 		return string(m.detail.Run), m.detail.KeptRun, true
+	default:
+		id, record, ok = m.table().selected(m.state())
 	}
-	return m.table().selected(m.state())
+	if a, is := record.(*snapshot.Approval); is {
+		public := *a
+		public.Grant = "" // the token is for the agent alone
+		record = &public
+	}
+	return id, record, ok
 }
 
 func (m *model) copyID() tea.Cmd {

@@ -52,8 +52,9 @@ type rows[ID ~string, R any] struct {
 }
 
 type (
-	callTable = rows[call.ID, *snapshot.Call]
-	runTable  = rows[call.RunID, snapshot.Run]
+	callTable     = rows[call.ID, *snapshot.Call]
+	approvalTable = rows[string, *snapshot.Approval]
+	runTable      = rows[call.RunID, snapshot.Run]
 )
 
 func newCallTable() *callTable {
@@ -63,6 +64,16 @@ func newCallTable() *callTable {
 		visible: views.VisibleCalls,
 		id:      func(c *snapshot.Call) call.ID { return c.ID },
 		detail:  func(c *snapshot.Call) views.Detail { return views.Detail{Call: c.ID, KeptCall: c} },
+	}
+}
+
+func newApprovalTable() *approvalTable {
+	return &approvalTable{
+		noun:    "question",
+		columns: views.ApprovalColumns(),
+		visible: views.VisibleApprovals,
+		id:      func(a *snapshot.Approval) string { return a.ID },
+		detail:  func(a *snapshot.Approval) views.Detail { return views.Detail{Approval: a.ID, KeptApproval: a} },
 	}
 }
 

@@ -5,79 +5,35 @@ import (
 	"m1/themes"
 )
 
-// card is one box of the cache page: lines of text, with a table above them or
-// not.
-type card struct {
-	title lit
-	head  []span
-	note  lit // in the lower border
-	paper *paper
-	rows  int           // lines of the table, its headings included
-	table func(in area) // nil for none
-	at    area          // where it stands on the page
-}
-
-func (c *card) lines() int { return 2 + c.rows + len(c.paper.lines) }
-
-// draw draws the card into a.
-func (c *card) draw(a area) {
-	in := a.box(c.title, c.head...)
-	if c.table != nil {
-		c.table(in.sub(0, 0, in.w, c.rows))
-	}
-	a.mark(themes.Muted, c.note)
-	for i, l := range c.paper.lines {
-		in.spans(0, c.rows+i, l)
-	}
-}
-
 // arrangeCache places the cards on a page of w cells, side by side where two fit,
 // and tells how many lines that takes.
 func arrangeCache(f *Frame, w int) (cards []*card, lines int) {
-	place := func(row ...func(f *Frame, w int) *card) {
-		h := 0
-		for i, write := range row {
-			left, right := w*i/len(row), w*(i+1)/len(row)
-			c := write(f, right-left-4)
-			c.at = area{x: left, y: lines, w: right - left}
-			h = max(h, c.lines())
-			cards = append(cards, c)
-		}
-		for _, c := range cards[len(cards)-len(row):] {
-			c.at.h = h
-		}
-		lines += h
-	}
+	d := deck{f: f, w: w}
 	c := &f.Snap.Cache
 	switch {
 	case w >= twoColumns:
-		place(hitsCard)
-		place(tiersCard, coherenceCard)
+		d.place(hitsCard)
+		d.place(tiersCard, coherenceCard)
 	case foreignKey(c) || cutOff(c): // what is wrong must be seen without scrolling
-		place(coherenceCard)
-		place(hitsCard)
-		place(tiersCard)
+		d.place(coherenceCard)
+		d.place(hitsCard)
+		d.place(tiersCard)
 	default:
-		place(hitsCard)
-		place(tiersCard)
-		place(coherenceCard)
+		d.place(hitsCard)
+		d.place(tiersCard)
+		d.place(coherenceCard)
 	}
 	if len(c.Classes) > 0 {
-		place(classesCard)
+		d.place(classesCard)
 	}
-	place(toolsCard)
-	return cards, lines
+	d.place(toolsCard)
+	return d.cards, d.lines
 }
 
 // drawCache draws the page of the cache. What does not fit is scrolled to.
 func drawCache(f *Frame, a area) {
 	cards, lines := arrangeCache(f, a.w)
-	cards[len(cards)-1].at.h += max(a.h-lines, 0)
-	a.scrolled(lines, f.CacheTop, func(page area) {
-		for _, c := range cards {
-			c.draw(page.sub(c.at.x, c.at.y, c.at.w, c.at.h))
-		}
-	})
+	drawDeck(cards, lines, f.CacheTop, a)
 }
 
 // cacheBar is a bar on the cache page.

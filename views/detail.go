@@ -13,7 +13,15 @@ import (
 // detailPaper writes the record that is open and names it.
 func detailPaper(f *Frame, w int) (*paper, lit) {
 	p := &paper{w: w}
-	if f.Detail.Call != "" {
+	switch {
+	case f.Detail.Why != nil:
+		writeWhy(f, p)
+		return p, "Why"
+	case f.Detail.Approval != "":
+		a, kept := findApproval(f)
+		writeApproval(f, p, a, kept)
+		return p, "Question"
+	case f.Detail.Call != "":
 		c, kept := findCall(f)
 		writeCall(f, p, c, kept)
 		return p, "Call"

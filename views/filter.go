@@ -98,6 +98,22 @@ var runFilter = filter[*snapshot.Run]{
 	},
 }
 
+var approvalFilter = filter[*snapshot.Approval]{
+	field: map[string]func(*snapshot.Approval, string) bool{
+		"tool":   func(a *snapshot.Approval, s string) bool { return holds(a.Tool, s) },
+		"agent":  func(a *snapshot.Approval, s string) bool { return holds(string(a.Agent), s) },
+		"run":    func(a *snapshot.Approval, s string) bool { return holds(string(a.Run), s) },
+		"rule":   func(a *snapshot.Approval, s string) bool { return holds(a.Rule, s) },
+		"status": func(a *snapshot.Approval, s string) bool { return holds(a.Status, s) },
+		"scope":  func(a *snapshot.Approval, s string) bool { return holds(a.Scope.String(), s) },
+		"by":     func(a *snapshot.Approval, s string) bool { return holds(a.By, s) },
+	},
+	any: func(a *snapshot.Approval, s string) bool {
+		return holds(a.Tool, s) || holds(string(a.Agent), s) || holds(string(a.Run), s) ||
+			holds(a.Rule, s) || holds(a.Status, s) || holds(a.ID, s) || holds(a.By, s)
+	},
+}
+
 // longStreak is how many identical calls in a row are an alarm.
 const longStreak = 5
 

@@ -34,13 +34,13 @@ func curl(address Safe, token bool) [][]span {
 		{own(themes.Text, "  curl "), theirs(themes.Text, address), own(themes.Text, `/v1/tool_calls \`)},
 	}
 	if token {
-		rows = append(rows, []span{own(themes.Text, `    -H "Authorization: Bearer $M1_TOKEN" \`)})
+		rows = append(rows, []span{own(themes.Text, `    -H "Authorization: Bearer $AGENT_TOKEN" \`)})
 	}
 	rows = append(rows,
 		[]span{own(themes.Text, `    -H 'Content-Type: application/json' \`)},
 		[]span{own(themes.Text, `    -d '{"agent":{"id":"me"},"tool_name":"Read","tool_input":{}}'`)})
 	if token {
-		rows = append(rows, []span{own(themes.Muted, "The token was printed before this screen; quit with q to see it.")})
+		rows = append(rows, []span{own(themes.Muted, "The agent token was printed before this screen; quit with q to see it.")})
 	}
 	return rows
 }

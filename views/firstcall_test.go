@@ -12,7 +12,7 @@ import (
 func TestTheFirstScreenSaysHowACallGetsHere(t *testing.T) {
 	t.Parallel()
 	const (
-		token  = "The token was printed before this screen; quit with q to see it."
+		token  = "The agent token was printed before this screen; quit with q to see it."
 		soon   = "The first recorded call appears in a moment."
 		advert = "m1 demo"
 	)
@@ -22,8 +22,8 @@ func TestTheFirstScreenSaysHowACallGetsHere(t *testing.T) {
 				source   snapshot.Source
 				has, not []string
 			}{
-				"live":            {snapshot.Source{Mode: "live", Listen: ":7600"}, []string{"curl", "$M1_TOKEN", token, advert}, []string{soon}},
-				"live, open":      {snapshot.Source{Mode: "live", Listen: ":7600", NoAuth: true}, []string{"curl", advert}, []string{"M1_TOKEN", token, soon}},
+				"live":            {snapshot.Source{Mode: "live", Listen: ":7600"}, []string{"curl", "$AGENT_TOKEN", token, advert}, []string{soon}},
+				"live, open":      {snapshot.Source{Mode: "live", Listen: ":7600", NoAuth: true}, []string{"curl", advert}, []string{"AGENT_TOKEN", token, soon}},
 				"live, no API":    {snapshot.Source{Mode: "live"}, []string{"as soon as an agent", advert}, []string{"curl", token, soon}},
 				"attached":        {snapshot.Source{Mode: "attached"}, []string{"as soon as an agent", advert}, []string{"curl", token, soon}},
 				"replay":          {snapshot.Source{Mode: "replay"}, []string{soon}, []string{"curl", token, advert, "m1 replay"}},

@@ -29,7 +29,7 @@ func wave(n int, f func(i int, noise float64) float64) []*float64 {
 }
 
 var actions = []views.Action{
-	{Keys: "1 2 5 7", Title: "pages", Group: "Screen"},
+	{Keys: "1 2 3 4 5 7", Title: "pages", Group: "Screen"},
 	{Keys: "f", Title: "freeze", Group: "Screen", Footer: true},
 	{Keys: "+ -", Title: "window", Group: "Screen"},
 	{Keys: "t", Title: "theme", Group: "Screen"},

@@ -174,6 +174,22 @@ func span2(d time.Duration) lit {
 	return ">999d"
 }
 
+// countdown writes what is left of a time, to the second below an hour: "4:12".
+func countdown(d time.Duration) lit {
+	if d <= 0 {
+		return "0:00"
+	}
+	if d >= time.Hour {
+		return span2(d)
+	}
+	d = (d + time.Second - 1) / time.Second * time.Second // a second that has begun is left
+	s := strconv.Itoa(int(d/time.Second) % 60)
+	if len(s) < 2 {
+		s = "0" + s
+	}
+	return lit(strconv.Itoa(int(d/time.Minute)) + ":" + s)
+}
+
 // age writes how old something is, with a decimal below ten seconds.
 func age(d time.Duration) lit {
 	if d < 0 {

@@ -60,7 +60,52 @@ var states = map[string]func(*views.Frame){
 		cutOff(f)
 		f.Snap.Alerts, f.Snap.Cache.Coherence.ForeignSecret = nil, true
 	},
-	"help": func(f *views.Frame) { f.Help = true },
+	"overview-asking": func(f *views.Frame) { asking(f) },
+	"approvals":       func(f *views.Frame) { asking(f); f.Page = views.Approvals },
+	"approvals-watched": func(f *views.Frame) {
+		asking(f)
+		f.Page, f.Answers, f.Approvals.Selected = views.Approvals, false, "ap_02"
+	},
+	"approvals-filter": func(f *views.Frame) {
+		asking(f)
+		f.Page, f.Approvals.Filter, f.Approvals.Editing = views.Approvals, "status:pend", true
+	},
+	"approvals-none": func(f *views.Frame) { f.Page = views.Approvals },
+	"question":       func(f *views.Frame) { asking(f); f.Page, f.Detail.Approval = views.Approvals, "ap_01" },
+	"question-shell": func(f *views.Frame) { asking(f); f.Page, f.Detail.Approval = views.Approvals, "ap_02" },
+	"question-answered": func(f *views.Frame) {
+		asking(f)
+		f.Page, f.Detail.Approval, f.Detail.Said = views.Approvals, "ap_04", "approved refund_order for billing-bot: grant gr_7 opens 1 call"
+	},
+	"question-rejected": func(f *views.Frame) { asking(f); f.Page, f.Detail.Approval = views.Approvals, "ap_05" },
+	"question-gone":     func(f *views.Frame) { asking(f); f.Page, f.Detail.Approval = views.Approvals, "ap_gone" },
+	"dialog-approve":    func(f *views.Frame) { asking(f); dialog(f, "ap_03", views.Approving); f.Dialog.Quiet = true },
+	"dialog-execute": func(f *views.Frame) {
+		asking(f)
+		dialog(f, "ap_02", views.Approving)
+		f.Dialog.Word, f.Dialog.Typed = "she", "sh"
+	},
+	"dialog-ceiling": func(f *views.Frame) { asking(f); dialog(f, "ap_01", views.Ceiling); f.Dialog.Field = 1 },
+	"dialog-so-many": func(f *views.Frame) { asking(f); dialog(f, "ap_01", views.ApprovingCeiling); f.Dialog.Word = "ref" },
+	"dialog-deny":    func(f *views.Frame) { asking(f); dialog(f, "ap_01", views.Denying) },
+	"dialog-reason": func(f *views.Frame) {
+		asking(f)
+		dialog(f, "ap_01", views.DenyingWithReason)
+		f.Dialog.Typed = "ask the customer first; " + strings.Repeat("and again ", 12)
+	},
+	"why":          func(f *views.Frame) { f.Page = views.Calls; explained(f) },
+	"why-scrolled": func(f *views.Frame) { f.Page = views.Calls; explained(f); f.Detail.Top = 18 },
+	"why-awaited":  func(f *views.Frame) { f.Page = views.Calls; explained(f); f.Detail.Why = &views.Why{} },
+	"why-not": func(f *views.Frame) {
+		f.Page = views.Calls
+		explained(f)
+		f.Detail.Why = &views.Why{Err: "dial tcp 10.0.0.7:7600: connection refused"}
+	},
+	"policy":            func(f *views.Frame) { asking(f); f.Page, f.Snap.Policy.Failure = views.Policy, nil },
+	"policy-not-loaded": func(f *views.Frame) { asking(f); f.Page = views.Policy },
+	"policy-scrolled":   func(f *views.Frame) { asking(f); f.Page, f.PolicyTop = views.Policy, 15 },
+	"policy-empty":      func(f *views.Frame) { f.Snap, f.Page = emptyDashboard(), views.Policy },
+	"help":              func(f *views.Frame) { f.Help = true },
 	"waiting": func(f *views.Frame) {
 		f.Snap = nil
 	},

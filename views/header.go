@@ -96,10 +96,7 @@ func headerPieces(f *Frame) []piece {
 	h, m, p := &f.Snap.Health, &f.Snap.Metrics, &f.Snap.Policy
 	agents := activeAgents(f.Snap)
 	muted := func(s lit) span { return own(themes.Muted, s) }
-	version := MakeSafe(trimHash(p.Version))
-	if version.Width() > 4 {
-		version = MakeSafe(version.text[:min(len(version.text), 4)])
-	}
+	version := shortVersion(p.Version)
 	uptime := 4
 	if f.Snap.Cache.Redis.Configured { // among several nodes the name says more
 		uptime = 6
@@ -167,6 +164,17 @@ func drawPieces(a area, pieces []piece) {
 	}
 }
 
+// shortVersion is a version as people tell it from others: "9f3c".
+func shortVersion(version string) Safe {
+	version = trimHash(version)
+	for i := range version {
+		if i >= 4 {
+			return MakeSafe(version[:i])
+		}
+	}
+	return MakeSafe(version)
+}
+
 // trimHash leaves out the name of the hash: "sha256:9f3c…" is known as 9f3c….
 func trimHash(version string) string {
 	const name = "sha256:"
@@ -195,28 +203,63 @@ func activeAgents(s *snapshot.Dashboard) int {
 var tabs = [...]struct {
 	page Page
 	name lit
-}{{Overview, "1 Overview"}, {Calls, "2 Calls"}, {Cache, "5 Cache"}, {Runs, "7 Runs"}}
+}{{Overview, "Overview"}, {Calls, "Calls"}, {Approvals, "Approvals"}, {Policy, "Policy"}, {Cache, "Cache"}, {Runs, "Runs"}}
 
 // drawTabs draws the second line. The open page stands in brackets, so that it
-// is seen without colour too.
+// is seen without colour too. Where not all names fit, only the open page has one.
 func drawTabs(f *Frame, a area) {
-	x := 0
-	for _, t := range tabs {
-		name, token := " "+t.name+" ", themes.Muted
-		if t.page == f.Page || t.page == Overview && f.Page == 0 {
-			name, token = "["+t.name+"]", themes.Accent
-		}
-		x = a.lit(x, 0, token, name)
-		if n := needsCount(f); t.page == Overview && n > 0 {
-			x = a.lit(x, 0, themes.Bad, " "+count(n)+"! ")
-		}
-		x++
-	}
-	if f.Still {
-		return
-	}
 	hint := []span{own(themes.Accent, "?"), own(themes.Muted, " help")}
-	a.spans(a.w-1-width(hint), 0, hint)
+	room := a.w - 2 - width(hint)
+	if f.Still {
+		room = a.w
+	}
+	line := tabSpans(f, " ", true)
+	if width(line) > room {
+		line = tabSpans(f, "", true)
+	}
+	if width(line) > a.w {
+		line = tabSpans(f, "", false)
+	}
+	x := a.spans(0, 0, line)
+	if !f.Still && x < a.w-1-width(hint) {
+		a.spans(a.w-1-width(hint), 0, hint)
+	}
+}
+
+// tabSpans writes the tabs, set apart by gap, with or without the names of the
+// pages that are not open.
+func tabSpans(f *Frame, gap lit, named bool) []span {
+	var line []span
+	for _, t := range tabs {
+		open := t.page == f.Page || t.page == Overview && f.Page == 0
+		name, token := count(int(t.page)), themes.Muted
+		if named || open {
+			name += " " + t.name
+		}
+		if open {
+			name, token = "["+name+"]", themes.Accent
+		} else {
+			name = " " + name + " "
+		}
+		line = append(line, own(token, name))
+		n := 0
+		switch t.page {
+		case Overview:
+			n = needsCount(f)
+		case Approvals:
+			n = pendingCount(f)
+		}
+		if n > 0 {
+			if open {
+				line = append(line, own(themes.Text, " "))
+			}
+			line = append(line, own(themes.Bad, count(n)+"! "))
+		}
+		if gap != "" {
+			line = append(line, own(themes.Text, gap))
+		}
+	}
+	return line
 }
 
 // hasBanner tells whether the feed has more to say than the header holds.

@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -101,9 +102,21 @@ func TestNoHostileStringReachesTheTerminal(t *testing.T) {
 			c.ID = call.ID(fmt.Sprint("c", i))
 		}
 		detail := f.Snap.Calls[0]
-		for _, size := range [][][2]int{{{60, 18}, {200, 60}}, {{80, 24}, {40, 10}}, {{120, 40}, {7, 3}}}[round/2%3] {
+		f.Snap.Approvals[0].Status = snapshot.Pending
+		for i := range f.Snap.Approvals {
+			a := &f.Snap.Approvals[i]
+			a.ID = fmt.Sprint("ap", i)
+			if i != 1 { // one has arguments that are no JSON
+				a.Args = hostileArgs(t, next)
+			}
+		}
+		why := &views.Why{Explanation: &snapshot.Explanation{}}
+		fill(reflect.ValueOf(why.Explanation).Elem(), next)
+		dialog := &views.Dialog{}
+		fill(reflect.ValueOf(dialog).Elem(), next)
+		for turn, size := range [][][2]int{{{60, 18}, {200, 60}}, {{80, 24}, {40, 10}}, {{120, 40}, {7, 3}}}[round/2%3] {
 			f.Width, f.Height = size[0], size[1]
-			for _, change := range []func(*views.Frame){
+			for i, change := range []func(*views.Frame){
 				func(f *views.Frame) { f.Page = views.Overview },
 				func(f *views.Frame) { f.Page = views.Overview; f.Panel = 2 },
 				func(f *views.Frame) { f.Page = views.Calls },
@@ -123,13 +136,52 @@ func TestNoHostileStringReachesTheTerminal(t *testing.T) {
 				func(f *views.Frame) { f.Detail.Run = f.Snap.Runs.All[0].ID + "x" },
 				func(f *views.Frame) { f.Detail.Run = "kept"; f.Detail.KeptRun = &f.Snap.Runs.All[0] },
 				func(f *views.Frame) { f.Help = true },
+				func(f *views.Frame) { f.Page = views.Approvals },
+				func(f *views.Frame) {
+					f.Page, f.Approvals.Filter, f.Approvals.Editing = views.Approvals, hostile[round], true
+				},
+				func(f *views.Frame) { f.Detail.Approval = "ap0"; f.Detail.Said = hostile[round] },
+				func(f *views.Frame) { f.Detail.Approval, f.Detail.Top = "ap0", 21 },
+				func(f *views.Frame) { f.Detail.Approval, f.Detail.Top = "ap2", 43 },
+				func(f *views.Frame) { f.Detail.Approval = "ap1" },
+				func(f *views.Frame) { f.Detail.Approval = hostile[round] + "gone" },
+				func(f *views.Frame) { f.Detail.Approval, f.Detail.KeptApproval = "kept", &f.Snap.Approvals[2] },
+				func(f *views.Frame) { f.Detail.Call, f.Detail.KeptCall, f.Detail.Why = detail.ID, detail, why },
+				func(f *views.Frame) {
+					f.Detail.Call, f.Detail.KeptCall, f.Detail.Why, f.Detail.Top = detail.ID, detail, why, 25
+				},
+				func(f *views.Frame) { f.Detail.Call, f.Detail.Why = detail.ID, &views.Why{Err: hostile[round]} },
+				func(f *views.Frame) { f.Page = views.Policy },
+				func(f *views.Frame) { f.Page, f.PolicyTop = views.Policy, 30 },
+				func(f *views.Frame) { f.Page, f.PolicyTop = views.Policy, 1_000 },
+				func(f *views.Frame) { withDialog(f, *dialog, views.Approving) },
+				func(f *views.Frame) { withDialog(f, *dialog, views.Ceiling) },
+				func(f *views.Frame) { withDialog(f, *dialog, views.ApprovingCeiling) },
+				func(f *views.Frame) { withDialog(f, *dialog, views.DenyingWithReason) },
 			} {
+				if (i+turn+round)%2 == 1 {
+					continue // its turn comes at another size, and with other texts
+				}
 				g := f
 				change(&g)
 				sound(t, views.Screen(g), size[0], size[1])
 			}
 		}
 	}
+}
+
+// hostileArgs is an object whose names and values are hostile.
+func hostileArgs(t *testing.T, next func() string) json.RawMessage {
+	t.Helper()
+	args := map[string]any{next(): next(), next(): []string{next()}, next(): map[string]string{next(): next()}}
+	raw, err := json.Marshal(args)
+	require.NoError(t, err)
+	return raw
+}
+
+func withDialog(f *views.Frame, d views.Dialog, kind views.DialogKind) {
+	d.Kind, d.Quiet = kind, false
+	f.Dialog, f.Detail.Approval = &d, "ap0"
 }
 
 // clustered lets f show all that there is to say of Redis and the other nodes.
@@ -157,6 +209,11 @@ func FuzzScreen(f *testing.F) {
 	f.Add(1, 1, uint8(32+2), "\xff", -5)
 	f.Add(80, 24, uint8(5), "", 12)
 	f.Add(120, 19, uint8(5), "", 1_000)
+	f.Add(80, 24, uint8(3), "status:pend", 0)
+	f.Add(60, 18, uint8(4), "", 9)
+	f.Add(60, 18, uint8(64+3), "", 9)
+	f.Add(90, 30, uint8(80+3), "sh", 4)
+	f.Add(61, 19, uint8(96+2), "", 3)
 	f.Fuzz(func(t *testing.T, w, h int, page uint8, filter string, top int) {
 		if w > 300 || h > 120 {
 			t.Skip("no terminal")
@@ -165,8 +222,19 @@ func FuzzScreen(f *testing.F) {
 		shared(&fr)
 		fr.Page, fr.Panel = views.Page(page%16), top
 		fr.Calls.Filter, fr.Runs.Filter = filter, filter
-		fr.HelpTop, fr.Detail.Top, fr.CacheTop = top, top, top
-		switch page / 16 % 4 {
+		asking(&fr)
+		fr.Approvals.Filter = filter
+		fr.HelpTop, fr.Detail.Top, fr.CacheTop, fr.PolicyTop = top, top, top, top
+		switch page / 16 % 8 {
+		case 4:
+			fr.Detail.Approval = "ap_02"
+		case 5:
+			dialog(&fr, "ap_01", views.DialogKind(page%6))
+			fr.Dialog.Typed, fr.Dialog.Word = filter, filter
+			fr.Detail.Top = top
+		case 6:
+			explained(&fr)
+			fr.Detail.Top = top
 		case 1:
 			fr.Help = true
 		case 2:

@@ -16,7 +16,7 @@ const (
 )
 
 // rooms are the parts of the screen around a page.
-type rooms struct{ header, tabs, banner, body, footer area }
+type rooms struct{ header, tabs, banner, body, dialog, footer area }
 
 func divide(f *Frame, a area) rooms {
 	r := rooms{header: a.row(0), tabs: a.row(1), footer: a.row(a.h - 1)}
@@ -28,7 +28,12 @@ func divide(f *Frame, a area) rooms {
 		r.banner = a.row(top)
 		top++
 	}
-	r.body = a.sub(0, top, a.w, a.h-top-r.footer.h)
+	high := 0
+	if f.Dialog != nil {
+		high = dialogLines
+	}
+	r.body = a.sub(0, top, a.w, a.h-top-r.footer.h-high)
+	r.dialog = a.sub(0, top+r.body.h, a.w, high)
 	return r
 }
 
@@ -120,9 +125,9 @@ func PageSize(f Frame) int {
 		return max(body.h-frame, 1)
 	case f.Snap == nil:
 		return 1
-	case f.Page == Calls:
+	case f.Page == Calls || f.Page == Approvals:
 		return max(body.h-frame-3, 1)
-	case f.Page == Cache:
+	case f.Page == Cache || f.Page == Policy:
 		return max(body.h-1, 1)
 	case f.Page == Runs:
 		_, runs := splitRuns(&f, body)
@@ -131,8 +136,8 @@ func PageSize(f Frame) int {
 	return max(arrangeDesk(&f, body).calls.h-frame-1, 1)
 }
 
-// ScrollEnd is the greatest first line of the help, the open record or the cache
-// page that still fills the screen; 0 if all of it is seen.
+// ScrollEnd is the greatest first line of the help, the open record, the cache
+// or the policy page that still fills the screen; 0 if all of it is seen.
 func ScrollEnd(f Frame) int {
 	f.Width, f.Height = max(f.Width, 0), max(f.Height, 0)
 	body := divide(&f, area{w: f.Width, h: f.Height}).body
@@ -145,10 +150,13 @@ func ScrollEnd(f Frame) int {
 	case f.Snap != nil && f.Page == Cache:
 		_, lines := arrangeCache(&f, body.w)
 		return scrollEnd(lines, body.h)
+	case f.Snap != nil && f.Page == Policy:
+		_, lines := arrangePolicy(&f, body.w)
+		return scrollEnd(lines, body.h)
 	default:
 		return 0
 	}
 	return max(len(p.lines)-(body.h-2), 0)
 }
 
-func (d Detail) open() bool { return d.Call != "" || d.Run != "" }
+func (d Detail) open() bool { return d.Call != "" || d.Run != "" || d.Approval != "" }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"m1/collector/snapshot"
 )
@@ -27,6 +28,72 @@ func VisibleCalls(f Frame) []*snapshot.Call {
 	}
 	arrange(out, callColumns, f.Calls.Sort, f.Calls.Reverse)
 	return out
+}
+
+// VisibleApprovals are the questions of the table in the order of its rows: those
+// that fit the filter, sorted; else the pending ones, asked last first, then the
+// others, answered last first. The result must not be changed.
+func VisibleApprovals(f Frame) []*snapshot.Approval {
+	if f.Snap == nil {
+		return nil
+	}
+	all := f.Snap.Approvals
+	fits := approvalFilter.parse(f.Approvals.Filter)
+	out := make([]*snapshot.Approval, 0, len(all))
+	for i := range all {
+		if fits.fits(&all[i]) {
+			out = append(out, &all[i])
+		}
+	}
+	slices.SortStableFunc(out, newestQuestion)
+	arrange(out, approvalColumns, f.Approvals.Sort, f.Approvals.Reverse)
+	return out
+}
+
+func newestQuestion(a, b *snapshot.Approval) int {
+	switch open := a.Status == snapshot.Pending; {
+	case open != (b.Status == snapshot.Pending):
+		if open {
+			return -1
+		}
+		return 1
+	case open:
+		return b.AskedAt.Compare(a.AskedAt)
+	}
+	return answeredAt(b).Compare(answeredAt(a))
+}
+
+// answeredAt is when a question was over.
+func answeredAt(a *snapshot.Approval) time.Time {
+	if a.AnsweredAt != nil {
+		return *a.AnsweredAt
+	}
+	return a.ExpiresAt
+}
+
+// PendingApprovals are the questions that wait for an answer, the first to expire
+// first.
+func PendingApprovals(f Frame) []*snapshot.Approval {
+	if f.Snap == nil {
+		return nil
+	}
+	var out []*snapshot.Approval
+	for i := range f.Snap.Approvals {
+		if a := &f.Snap.Approvals[i]; a.Status == snapshot.Pending {
+			out = append(out, a)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *snapshot.Approval) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	return out
+}
+
+func pendingCount(f *Frame) (n int) {
+	for i := range f.Snap.Approvals {
+		if f.Snap.Approvals[i].Status == snapshot.Pending {
+			n++
+		}
+	}
+	return n
 }
 
 // VisibleRuns are the runs of the table in the order of its rows. The result
@@ -59,6 +126,9 @@ func VisibleRuns(f Frame) []snapshot.Run {
 
 // CallColumns are the names by which the call table can be sorted.
 func CallColumns() []string { return sortable(callColumns) }
+
+// ApprovalColumns are the names by which the table of questions can be sorted.
+func ApprovalColumns() []string { return sortable(approvalColumns) }
 
 // RunColumns are the names by which the run table can be sorted.
 func RunColumns() []string { return sortable(runColumns) }

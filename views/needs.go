@@ -5,10 +5,22 @@ import (
 	"m1/themes"
 )
 
-// needs are the lines of "Needs you", most pressing first: alerts, which loops
+// needs are the lines of "Needs you" in w cells, of which h are seen; what is not
+// seen may be left empty. The most pressing come first: questions that wait for an
+// answer, a policy that could not be loaded, alerts, which loops
 // that go on are among, then what ails the cache, then promises that are broken.
-func needs(f *Frame) [][]span {
+func needs(f *Frame, w, h int) [][]span {
 	var lines [][]span
+	for i, a := range PendingApprovals(*f) {
+		if i >= h {
+			lines = append(lines, nil)
+			continue
+		}
+		lines = append(lines, questionSpans(f, a, w))
+	}
+	if p := f.Snap.Policy.Failure; p != nil {
+		lines = append(lines, notLoadedSpans(f, p))
+	}
 	for i := range f.Snap.Alerts {
 		lines = append(lines, alertSpans(f, &f.Snap.Alerts[i]))
 	}
@@ -28,8 +40,8 @@ func needs(f *Frame) [][]span {
 
 // needsCount is how many there are, without writing them.
 func needsCount(f *Frame) int {
-	n := len(f.Snap.Alerts)
-	for _, is := range [...]bool{foreignKey(&f.Snap.Cache), cutOff(&f.Snap.Cache)} {
+	n := pendingCount(f) + len(f.Snap.Alerts)
+	for _, is := range [...]bool{f.Snap.Policy.Failure != nil, foreignKey(&f.Snap.Cache), cutOff(&f.Snap.Cache)} {
 		if is {
 			n++
 		}
@@ -40,6 +52,58 @@ func needsCount(f *Frame) int {
 		}
 	}
 	return n
+}
+
+// questionSpans is one question in w cells. When it expires is never left out,
+// what it wants gets the room that remains.
+func questionSpans(f *Frame, a *snapshot.Approval, w int) []span {
+	tool, agent, by := 24, 20, lit("  agent ")
+	switch {
+	case w < 50:
+		tool, agent, by = 12, 8, "  "
+	case w < 76:
+		tool, agent = 16, 12
+	}
+	line := []span{
+		own(themes.Warn, "? "), theirs(themes.Title, MakeSafe(a.Tool).Clip(tool)),
+		own(themes.Muted, by), theirs(themes.Text, MakeSafe(string(a.Agent)).Clip(agent)), own(themes.Muted, "  "),
+	}
+	tail := []span{own(themes.Muted, "  expires "), countdownSpan(f, a)}
+	if keys := questionKeys(f); width(line)+width(tail)+width(keys)+20 <= w {
+		tail = append(tail, keys...)
+	}
+	line = append(line, theirs(themes.Text, wants(a).Clip(max(w-width(line)-width(tail), 0))))
+	return append(line, tail...)
+}
+
+// questionKeys are the keys that open a question from the overview.
+func questionKeys(f *Frame) []span {
+	if f.Still {
+		return nil
+	}
+	line := []span{own(themes.Text, "   ")}
+	key := func(k, does lit) {
+		if len(line) > 1 {
+			line = append(line, own(themes.Muted, " · "))
+		}
+		line = append(line, own(themes.Accent, k), own(themes.Muted, does))
+	}
+	if f.Answers {
+		key("a", " approve")
+		key("d", " deny")
+	}
+	if f.Calls.Selected == "" { // else Enter opens the selected call
+		key("Enter", " details")
+	}
+	return line
+}
+
+func notLoadedSpans(f *Frame, p *snapshot.PolicyFailure) []span {
+	line := []span{own(themes.Bad, "! "), own(themes.Title, "Policy not loaded"), own(themes.Muted, "  "), theirs(themes.Text, MakeSafe(p.Name).Clip(24))}
+	if len(p.Problems) > 1 {
+		line = append(line, own(themes.Text, ": "+count(len(p.Problems))+" problems"))
+	}
+	return append(line, own(themes.Muted, "; "), theirs(themes.Text, shortVersion(f.Snap.Policy.Version)), own(themes.Muted, " goes on deciding   page 4"))
 }
 
 func alertSpans(f *Frame, a *snapshot.Alert) []span {
@@ -126,7 +190,7 @@ func brokenSpans(s *snapshot.SLO) []span {
 // drawNeeds draws what wants a person's eyes, or says that nothing does.
 func drawNeeds(f *Frame, a area) {
 	in := a.box("Needs you")
-	lines := needs(f)
+	lines := needs(f, in.w, in.h)
 	if len(lines) == 0 {
 		x := in.lit(0, 0, themes.Good, "✓ ")
 		in.lit(x, 0, themes.Muted, "Nothing needs you.")

@@ -39,7 +39,8 @@ func MakeSafe(s string) Safe {
 		}
 		return Safe{text: s + "…", cells: len(s) + 1}
 	}
-	out := agree(show(s))
+	out, _ := show(s)
+	out = agree(out)
 	if cut {
 		out += "…"
 	}
@@ -125,8 +126,8 @@ func runeStart(s string, at int) int {
 	return at
 }
 
-// show replaces every rune that is not plainly visible.
-func show(s string) string {
+// show replaces every rune that is not plainly visible, and counts them.
+func show(s string) (shown string, replaced int) {
 	var b strings.Builder
 	b.Grow(len(s) + 16)
 	marks := maxMarks // a mark at the start would sit on what stands before the text
@@ -142,10 +143,38 @@ func show(s string) string {
 		default:
 			marks = maxMarks // nothing may sit on what we write ourselves
 			replace(&b, r, s[i:i+size])
+			replaced++
 		}
 		i += size
 	}
-	return b.String()
+	return b.String(), replaced
+}
+
+// hiddenIn counts what stands in s and cannot be seen there; ends of lines and
+// tabs are not meant to be seen.
+func hiddenIn(s string) int {
+	if isPlain(s) {
+		return 0
+	}
+	_, n := show(s)
+	return n - strings.Count(s, "\n") - strings.Count(s, "\t") - strings.Count(s, "\r\n")
+}
+
+// whole cuts a text of any length into lines of at most n cells, with a new one
+// after each line feed. Nothing is left out.
+func whole(s string, n int) (lines []Safe) {
+	for line := range strings.Lines(s) {
+		for len(line) > maxSafe {
+			cut := runeStart(line, maxSafe)
+			if space := strings.LastIndexByte(line[:cut], ' '); space > cut/2 {
+				cut = space + 1
+			}
+			lines = append(lines, MakeSafe(line[:cut]).wrap(n)...)
+			line = line[cut:]
+		}
+		lines = append(lines, MakeSafe(line).wrap(n)...)
+	}
+	return lines
 }
 
 // replace writes what stands for r, which raw holds.

@@ -29,6 +29,9 @@ func drawScreen(f *Frame, a area) {
 		drawBanner(f, r.banner)
 	}
 	drawBody(f, r.body)
+	if f.Dialog != nil {
+		drawDialog(f, r.dialog)
+	}
 	drawFooter(f, r.footer)
 }
 
@@ -41,6 +44,10 @@ func drawBody(f *Frame, a area) {
 		drawPaper(a, title, p, f.Detail.Top)
 	case f.Page == Calls:
 		drawCalls(f, a, true)
+	case f.Page == Approvals:
+		drawApprovals(f, a)
+	case f.Page == Policy:
+		drawPolicy(f, a)
 	case f.Page == Cache:
 		drawCache(f, a)
 	case f.Page == Runs:
@@ -80,7 +87,7 @@ func drawTooSmall(f *Frame, a area) {
 		if f.Snap.Source.Err != "" {
 			lines = append(lines, []span{own(themes.Bad, "✗ no data: "), theirs(themes.Bad, MakeSafe(f.Snap.Source.Err))})
 		}
-		open := needs(f)
+		open := needs(f, a.w, a.h)
 		if len(open) == 0 {
 			lines = append(lines, []span{own(themes.Good, "✓ "), own(themes.Muted, "Nothing needs you.")})
 		}

@@ -223,6 +223,10 @@ type Policy struct {
 	Scopes         ScopeCounts `json:"scopes"`
 	Approvals      Approvals   `json:"approvals"`
 	Grants         Grants      `json:"grants"`
+
+	Failure     *PolicyFailure  `json:"failure,omitempty"`  // of the newest try to load a policy; nil once one succeeds
+	Versions    []PolicyVersion `json:"versions,omitempty"` // newest first, at most 10
+	ShadowRules []ShadowFlip    `json:"shadow,omitempty"`   // since the policy was loaded
 }
 
 // RuleCount says how often a rule decided.

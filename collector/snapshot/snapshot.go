@@ -23,6 +23,10 @@ type Dashboard struct {
 	// Calls are the newest calls, newest first. They have an endpoint of their
 	// own (/v1/calls) and are not part of the dashboard's JSON.
 	Calls []*Call `json:"-"`
+	// Approvals are the questions to people: those that are pending, the first to
+	// expire first, then the 50 answered last, newest first. They have an endpoint
+	// of their own (/v1/approvals). None of them carries a token.
+	Approvals []Approval `json:"-"`
 	// Source says where the picture comes from, for the header of the screen.
 	Source Source `json:"-"`
 }
