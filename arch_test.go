@@ -23,7 +23,7 @@ import (
 var floors = [][]string{
 	0: {"engine/call", "engine/meter", "engine/source", "engine/args", "cache/local", "themes"},
 	1: {"cache/remote", "cache/seal", "engine/event", "engine/schema", "engine/limit", "engine/pricing", "engine/bearer", "engine/token", "engine/gateway", "engine/gateway/guard", "engine/gateway/trace", "collector/snapshot"},
-	2: {"cache", "engine/tool", "engine/condition", "engine/approval", "engine/ledger", "engine/gateway/api", "views", "app/config"},
+	2: {"cache", "engine/tool", "engine/condition", "engine/approval", "engine/cluster", "engine/permission", "engine/ledger", "engine/gateway/api", "views", "app/config"},
 	3: {"engine/policy", "engine/gateway/operate", "engine/gateway/replay", "engine/gateway/demo", "engine/ledger/memory", "engine/ledger/sqlite", "engine/ledger/ledgertest", "collector/dashboard", "app"},
 	4: {"engine"},
 	5: {"collector"},
@@ -42,7 +42,7 @@ var only = map[string]struct {
 	"charm.land/lipgloss":                {[]string{"themes", "views", "app"}, "colour and measure belong to the screen"},
 	"github.com/guptarohit/asciigraph":   {[]string{"views"}, "charts are drawn in views"},
 	"github.com/maypok86/otter":          {[]string{"cache/local"}, "the memory tier is replaceable"},
-	"github.com/redis/go-redis":          {[]string{"cache/remote", "cache/redistest"}, "the Redis tier is replaceable"},
+	"github.com/redis/go-redis":          {[]string{"cache/remote", "engine/cluster", "cache/redistest"}, "Redis is replaceable"},
 	"github.com/klauspost/compress":      {[]string{"cache/seal"}, "one place knows the form of an entry"},
 	"github.com/Shopify/toxiproxy":       {[]string{"cache/redistest"}, "tests only"},
 	"github.com/anishathalye/porcupine":  {nil, "tests only"},

@@ -39,6 +39,12 @@ func (j *judge) alert(f facts, h snapshot.Health) []snapshot.Alert {
 	if c := h.Checks["policy"]; c.Status == critical {
 		raise(snapshot.Alert{ID: "policy", Severity: "P1", Title: "No policy", Detail: c.Message + ". Load one with --policy."})
 	}
+	if p := f.status.Policy.Failure; p != nil {
+		raise(snapshot.Alert{
+			ID: "policy_load", Severity: "P2", Title: "Policy not loaded", Since: p.At,
+			Detail: fmt.Sprintf("%s (%s) has problems and %.15s goes on deciding: %s", p.Name, p.By, f.status.Policy.Version, firstOf(p.Problems)),
+		})
+	}
 	if c := h.Checks["engine"]; c.Status != healthy {
 		raise(snapshot.Alert{ID: "m1_errors", Severity: "P1", Title: "M1 could not serve calls", Detail: c.Message + ". They were blocked; the log tells why."})
 	}
@@ -82,4 +88,11 @@ func (j *judge) alert(f facts, h snapshot.Health) []snapshot.Alert {
 		return cmp.Or(cmp.Compare(a.Severity, b.Severity), b.Since.Compare(a.Since), cmp.Compare(a.ID, b.ID))
 	})
 	return first(mostAlerts, out)
+}
+
+func firstOf(texts []string) string {
+	if len(texts) == 0 {
+		return "no reason is known"
+	}
+	return texts[0]
 }

@@ -19,6 +19,7 @@ func (v view) metrics() snapshot.Metrics {
 			CacheHits:         m.ResultHits.Load(),
 			CacheMisses:       m.ResultMisses.Load(),
 			CacheEvictions:    v.status.Cache.Local.Evictions,
+			ApprovalsPending:  v.status.Asked.Pending,
 			CallsPerS:         perSecond(d.Count(&m.Calls), d.Covered()),
 		},
 		Performance: snapshot.Performance{

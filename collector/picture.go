@@ -41,7 +41,7 @@ func (c *Collector) look(at time.Time, status engine.Status, source snapshot.Sou
 		at:     at,
 		status: status,
 		source: source,
-		policy: policyOf(m, status.Policy),
+		policy: policyOf(m, status),
 		runs:   runsOf(m, status),
 		models: modelsOf(m),
 		agents: agentsOf(m),
@@ -80,12 +80,14 @@ func (c *Collector) dashboard(i int) *snapshot.Dashboard {
 		Runs:      v.runs,
 		Alerts:    v.alerts,
 		Calls:     v.status.Calls,
+		Approvals: v.status.Approvals,
 		Source:    v.source,
 	}
 	return c.built[i]
 }
 
-func policyOf(m *meter.Meter, p engine.PolicyStatus) snapshot.Policy {
+func policyOf(m *meter.Meter, status engine.Status) snapshot.Policy {
+	p := status.Policy
 	out := snapshot.Policy{
 		Version: p.Version, Name: p.Name, Observe: p.Observe, LoadedAt: p.LoadedAt, Rules: p.Rules,
 		Checks: m.Checks.Load(), Allowed: m.Allowed.Load(), Denied: m.Denied.Load(), Asked: m.Asked.Load(), HeldBack: m.HeldBack.Load(),
@@ -94,8 +96,19 @@ func policyOf(m *meter.Meter, p engine.PolicyStatus) snapshot.Policy {
 		Scopes: snapshot.ScopeCounts{
 			Read: m.Scopes[call.Read].Load(), Write: m.Scopes[call.Write].Load(), Execute: m.Scopes[call.Execute].Load(),
 		},
-		Grants: snapshot.Grants{Refused: map[string]int64{}},
+		Approvals: status.Asked,
+		Grants: snapshot.Grants{
+			Issued: m.Grants.Issued.Load(), Used: m.Grants.Used.Load(), Revoked: m.Grants.Revoked.Load(), Refused: map[string]int64{},
+		},
+		Failure: p.Failure, Versions: p.Versions,
 	}
+	for reason, n := range m.Grants.Refused.All() {
+		out.Grants.Refused[reason] = n.Load()
+	}
+	for rule, n := range m.Shadow.All() {
+		out.ShadowRules = append(out.ShadowRules, snapshot.ShadowFlip{Rule: rule, Matched: n.Matched.Load(), Would: n.Would.Load()})
+	}
+	slices.SortFunc(out.ShadowRules, func(a, b snapshot.ShadowFlip) int { return cmp.Compare(a.Rule, b.Rule) })
 	out.AllowRate = ratio(out.Allowed, out.Checks)
 	for rule, n := range m.Rules.All() {
 		for effect, count := range map[call.Effect]int64{call.Allow: n.Allowed.Load(), call.Ask: n.Asked.Load(), call.Deny: n.Denied.Load()} {

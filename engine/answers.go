@@ -2,69 +2,35 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"m1/cache"
 	"m1/engine/call"
-	"m1/engine/policy"
 	"m1/engine/tool"
 )
 
-// answers are the two kinds of answers that the cache holds for the engine.
+// answers are the results of tools that the cache holds for the engine.
 type answers struct {
 	cache   *cache.Cache
 	results *cache.Of[[]byte]
-	// verdicts are what other nodes have decided, where they may be believed.
-	verdicts *cache.Of[policy.Verdict]
-	shared   bool
 }
 
-// Names of the classes, as /cache lists them.
-const (
-	resultClass   = "results"
-	decisionClass = "decisions"
-)
+// resultClass is the name of the class, as /cache lists it.
+const resultClass = "results"
 
 // compressFrom is the size of a result from which its copy in Redis is
 // compressed: below, it costs more than it saves.
 const compressFrom = 4 << 10
 
-func newAnswers(c *cache.Cache, encrypt, shareDecisions bool) (answers, error) {
-	a := answers{cache: c, shared: c.Shared() && shareDecisions}
-	var err error
+func newAnswers(c *cache.Cache, encrypt bool) (a answers, err error) {
+	a.cache = c
 	// Every change of what results depend on goes through Begin and Done.
-	if a.results, err = cache.Register(c, cache.Class{Name: resultClass, Fresh: cache.Linear, Compress: compressFrom, Encrypt: encrypt}, cache.Bytes{}); err != nil {
-		return a, err
-	}
-	if a.shared {
-		a.verdicts, err = cache.Register(c, cache.Class{Name: decisionClass, TTL: 24 * time.Hour, Jitter: 0.1, Encrypt: encrypt}, cache.JSON[policy.Verdict]{})
-	}
+	a.results, err = cache.Register(c, cache.Class{Name: resultClass, Fresh: cache.Linear, Compress: compressFrom, Encrypt: encrypt}, cache.Bytes{})
 	return a, err
-}
-
-// verdict is what a node that shares this one's policy has decided, or decides
-// itself.
-func (a *answers) verdict(ctx context.Context, r *ruling, q question) policy.Verdict {
-	decide := func() policy.Verdict {
-		return r.set.Decide(policy.Request{Agent: q.agent, Tool: q.tool, Known: q.known, Scope: q.scope})
-	}
-	if !a.shared {
-		return decide()
-	}
-	key, err := a.verdicts.Key(cache.Question{
-		Principal: "agent:" + string(q.agent), Tool: q.tool, Policy: r.set.Version(),
-		Schema: strconv.FormatBool(q.known) + " " + q.scope.String(),
-	})
-	if err != nil {
-		return decide()
-	}
-	v, _, err := a.verdicts.Get(ctx, key, nil, func(context.Context) (policy.Verdict, error) { return decide(), nil })
-	if err != nil {
-		return decide()
-	}
-	return v
 }
 
 // result looks up the answer to a cacheable read. Its key covers all that the
@@ -73,7 +39,7 @@ func (a *answers) verdict(ctx context.Context, r *ruling, q question) policy.Ver
 func (a *answers) result(ctx context.Context, c *proposed) (answer []byte, info cache.Info, t cache.Ticket, hit bool) {
 	key, err := a.results.Key(cache.Question{
 		Principal: "agent:" + string(c.p.Agent), Session: string(c.p.Run), Tool: c.p.Tool,
-		Schema: schema(c.use), Policy: c.d.Version, Args: c.args,
+		Schema: schema(c), Policy: c.d.Version, Args: asked(c.entry, c.args),
 	})
 	if err != nil {
 		return nil, cache.Info{}, cache.Ticket{}, false
@@ -81,14 +47,37 @@ func (a *answers) result(ctx context.Context, c *proposed) (answer []byte, info 
 	return a.results.Lookup(ctx, key, tags(c.p.Run, c.use.Reads))
 }
 
-// schema tells two entries of a catalogue apart by what they make of a call.
-func schema(u tool.Use) string {
+// schema tells two entries of a catalogue apart by what they make of a call. An
+// entry with a lifetime of its own has another key in each stretch of that length,
+// so that nothing is served for longer.
+func schema(c *proposed) string {
 	var b strings.Builder
-	b.WriteString(u.Scope.String())
-	for _, it := range u.Reads {
+	b.WriteString(c.use.Scope.String())
+	for _, it := range c.use.Reads {
 		b.WriteString("\x00" + it.Collection + "\x01" + it.ID)
 	}
+	if ttl := c.entry.TTL; ttl > 0 {
+		b.WriteString("\x02" + strconv.FormatInt(c.start.UnixNano()/int64(ttl), 36))
+	}
 	return b.String()
+}
+
+// asked are the arguments that the answer depends on: those that the entry names,
+// or all.
+func asked(e *tool.Entry, canonical json.RawMessage) json.RawMessage {
+	if e.Key == nil {
+		return canonical
+	}
+	var all map[string]json.RawMessage
+	if json.Unmarshal(canonical, &all) != nil {
+		return canonical
+	}
+	maps.DeleteFunc(all, func(name string, _ json.RawMessage) bool { return !slices.Contains(e.Key, name) })
+	some, err := json.Marshal(all) // sorted, and its values are canonical already
+	if err != nil {
+		return canonical
+	}
+	return some
 }
 
 // begin fences what the call may change until its report; nil if it changes

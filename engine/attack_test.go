@@ -58,8 +58,8 @@ func TestAFloodOfReadsEndsNobodysFence(t *testing.T) {
 	t.Parallel()
 	w := open(t, rules, func(o *engine.Options) { o.MaxOpen = 10 })
 	write := w.propose(t, "r", "update_order", `{"id":"7"}`)
-	for range 100 {
-		w.propose(t, "flood", "think", `{}`)
+	for i := range 100 {
+		w.propose(t, "flood", "think", fmt.Sprintf(`{"n":%d}`, i))
 	}
 	require.Equal(t, 10, w.Status().OpenCalls)
 	w.read(t, "r", "get_order", `{"id":"7"}`, `"old"`)
@@ -208,9 +208,10 @@ func TestAnEndedRunStaysEndedAndTheTotalIsTheSumOfItsParts(t *testing.T) {
 		require.ErrorIs(t, w.EndRun(t.Context(), "r", "error"), call.ErrUnknownRun, "one end is counted once")
 		sums()
 
-		for range engine.LoopStreak {
+		for range engine.LoopStreak - 1 {
 			w.report(t, w.propose(t, "r", "shell", `{}`), `"done"`)
 		}
+		require.Equal(t, call.Ask, w.propose(t, "r", "shell", `{}`).Effect)
 		require.True(t, w.Status().Loops[0].Open, "nobody hides a loop by ending the run first")
 
 		require.NoError(t, w.StartRun(t.Context(), call.Run{ID: "r", Agent: "bot", Goal: "again"}))

@@ -1,62 +1,61 @@
 package engine
 
 import (
-	"context"
 	"time"
 
-	"m1/cache/local"
 	"m1/engine/call"
 	"m1/engine/policy"
 	"m1/engine/tool"
 )
 
 // ruling is a policy with everything that depends on it. It is replaced as a
-// whole, so the decisions that it remembers can never outlive the rules.
+// whole, so no call ever meets a part of two policies.
 type ruling struct {
 	set    *policy.Set
+	base   *tool.Catalogue // without the tools of the policy
 	tools  *tool.Catalogue
 	loaded time.Time
-	memo   *local.Store[question, policy.Verdict]
 }
 
-// question is all that a verdict depends on: arguments matter through the scope
-// alone.
-type question struct {
-	agent call.AgentID
-	tool  string
-	known bool
-	scope call.Scope
+func newRuling(set *policy.Set, base *tool.Catalogue, now time.Time) *ruling {
+	return &ruling{set: set, base: base, tools: tool.Merge(base, set.Tools()), loaded: now}
 }
 
-// memoBytes bounds the remembered decisions: about 20,000 pairs of agent and tool.
-const memoBytes = 8 << 20
-
-func newRuling(set *policy.Set, tools *tool.Catalogue, now time.Time) (*ruling, error) {
-	memo, err := local.New(local.Options[question, policy.Verdict]{MaxBytes: memoBytes, Weigh: func(q question, _ policy.Verdict) uint32 {
-		// The verdict's texts mostly belong to the policy; the question's are held here.
-		return uint32(len(q.agent) + len(q.tool) + 320)
-	}})
-	if err != nil {
-		return nil, err
-	}
-	return &ruling{set: set, tools: tool.Merge(tools, set.Tools()), loaded: now, memo: memo}, nil
+// meant is what the catalogue says of a call.
+type meant struct {
+	use    tool.Use
+	known  bool
+	schema string // digest of the entry
+	bad    error  // the arguments are not what the tool takes
+	entry  *tool.Entry
 }
 
-// use says what the call touches. A tool that nobody has listed is taken for the
+// mean says what the call touches. A tool that nobody has listed is taken for the
 // worst: it executes and changes everything.
-func (r *ruling) use(name string, args []byte) (tool.Use, bool) {
-	if entry, ok := r.tools.Lookup(name); ok {
-		return entry.Use(args), true
+func (r *ruling) mean(name string, args []byte) meant {
+	entry, ok := r.tools.Lookup(name)
+	if !ok {
+		return meant{use: tool.Use{Scope: call.Execute, ChangesAll: true}}
 	}
-	return tool.Use{Scope: call.Execute, ChangesAll: true}, false
+	return meant{use: entry.Use(args), known: true, schema: entry.Digest(), bad: entry.Check(args), entry: entry}
 }
 
-// verdict answers from memory where the question was asked before.
-func (r *ruling) verdict(ctx context.Context, a *answers, q question) (v policy.Verdict, remembered bool) {
-	if v, ok := r.memo.Get(q); ok {
-		return v, true
+// request is the question that the policy is asked about a call.
+func (e *Engine) request(c *proposed) policy.Request {
+	return policy.Request{
+		Agent: c.p.Agent, Run: c.p.Run, Tool: c.p.Tool, Known: c.known, Scope: c.use.Scope,
+		Args: c.args, Digest: c.digest, Now: c.start, Facts: e.book, RunState: c.state,
 	}
-	v = a.verdict(ctx, r, q)
-	r.memo.Set(q, v)
-	return v, false
+}
+
+// CodeBadArguments says that the arguments are not what the tool takes.
+const CodeBadArguments = "bad_arguments"
+
+// badArguments is the verdict on arguments that the catalogue does not allow: no
+// rule was written for such a call.
+func badArguments(err error) policy.Verdict {
+	return policy.Verdict{
+		Effect: call.Deny, Rule: CodeBadArguments, Code: CodeBadArguments,
+		Reason: "the arguments are not what this tool takes: " + trimmed(err) + "; send them as its schema says",
+	}
 }

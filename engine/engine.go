@@ -9,13 +9,16 @@ import (
 	"time"
 
 	"m1/cache"
+	"m1/engine/approval"
 	"m1/engine/call"
 	"m1/engine/event"
 	"m1/engine/gateway"
 	"m1/engine/ledger"
+	"m1/engine/limit"
 	"m1/engine/meter"
 	"m1/engine/policy"
 	"m1/engine/pricing"
+	"m1/engine/token"
 	"m1/engine/tool"
 )
 
@@ -32,9 +35,13 @@ type Options struct {
 	Encrypt bool           // what is cached in Redis; the cache needs a secret
 	Meter   *meter.Meter   // a new one
 
-	// ShareDecisions takes what other nodes have decided from the cache. It is for a
-	// cache whose secret nobody has who can merely write to Redis.
-	ShareDecisions bool
+	// Grants signs and checks what approvals open; nil: a ring of this process alone,
+	// whose grants end with it.
+	Grants *token.Ring
+	// Peers are the nodes whose grants are honoured here; nil: none.
+	Peers Peers
+	// Shelf keeps the policies that decided over restarts; nil: in memory alone.
+	Shelf Shelf
 
 	Now     func() time.Time
 	Logger  *slog.Logger  // none
@@ -68,6 +75,13 @@ func (o *Options) fill() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Grants == nil {
+		r, err := token.Alone("m1", o.Now)
+		if err != nil {
+			return err
+		}
+		o.Grants = r
+	}
 	if o.Meter == nil {
 		o.Meter = meter.New()
 	}
@@ -89,6 +103,10 @@ func (o *Options) fill() error {
 	return nil
 }
 
+// ErrUnrecorded is wrapped where something was done that its record must follow, and
+// did not.
+var ErrUnrecorded = errors.New("engine: done, but not recorded")
+
 // Engine decides calls. Every method is safe for concurrent use.
 type Engine struct {
 	o       Options
@@ -99,6 +117,10 @@ type Engine struct {
 	runs    runs
 	recent  recent
 	answers answers
+	book    *limit.Book
+	desk    *approval.Desk
+	grants  grants
+	rules   rules
 
 	// Reports and ends of runs that are being recorded.
 	reporting claims[call.ID]
@@ -113,18 +135,23 @@ func New(o Options) (*Engine, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	r, err := newRuling(o.Policy, o.Tools, o.Now())
-	if err != nil {
-		return nil, err
+	e := &Engine{
+		o: o, started: o.Now(), meter: o.Meter, batched: make(chan struct{}, 1),
+		book: limit.New(limit.Options{}), desk: approval.NewDesk(approval.Options{Now: o.Now}),
 	}
-	e := &Engine{o: o, started: o.Now(), meter: o.Meter, batched: make(chan struct{}, 1)}
-	e.ruling.Store(r)
-	if e.answers, err = newAnswers(o.Cache, o.Encrypt, o.ShareDecisions); err != nil {
+	e.ruling.Store(newRuling(o.Policy, o.Tools, o.Now()))
+	e.grants.init(o.Grants, o.Now)
+	e.rules.init(o.Policy, e.started)
+	var err error
+	if e.answers, err = newAnswers(o.Cache, o.Encrypt); err != nil {
 		return nil, err
 	}
 	e.open.init(o.MaxOpen, o.OpenFor)
 	e.runs.init(o.Runs, e.meter)
 	e.recent.init(o.Keep)
+	if err := e.restore(); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -169,6 +196,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			}
 		case <-expire.C:
 			e.expire()
+			e.sweep()
 			if e.o.Ledger.Status().Err != "" {
 				// A ledger that failed is found well only by writing to it, and whoever
 				// looks at the readiness sends nothing. A failure is already told.

@@ -58,7 +58,7 @@ func open(t testing.TB, policyText string, change ...func(*engine.Options)) worl
 	require.NoError(t, err)
 	set, ok := policy.Builtin(policyText)
 	if !ok {
-		set, err = policy.Parse("policy.yaml", []byte(policyText))
+		set, err = policy.Parse("policy.yaml", []byte(policyText), tools)
 		require.NoError(t, err)
 	}
 	o := engine.Options{Tools: tools, Policy: set, Ledger: inMemory(t)}
@@ -292,8 +292,8 @@ func TestOnlyWritesAndExecutesWaitForTheDisk(t *testing.T) {
 	s := slow{inMemory(t), make(chan struct{}), make(chan struct{})}
 	w := open(t, rules, func(o *engine.Options) { o.Ledger = s })
 	require.Equal(t, call.Allow, w.propose(t, "r", "list_orders", `{}`).Effect, "a read does not wait")
-	require.Equal(t, call.Ask, w.propose(t, "r", "mail", `{}`).Effect, "nothing was let through: nothing to wait for")
-	for _, name := range []string{"update_order", "shell"} {
+	require.Equal(t, call.Deny, w.propose(t, "r", "wipe_all", `{}`).Effect, "nothing was let through: nothing to wait for")
+	for name, want := range map[string]call.Effect{"update_order": call.Allow, "shell": call.Allow, "mail": call.Ask} {
 		answered := make(chan call.Decision)
 		go func() {
 			d, err := w.Propose(context.Background(), call.Proposal{Agent: "bot", Run: "r", Tool: name, Args: json.RawMessage(`{"id":"7"}`)})
@@ -309,7 +309,7 @@ func TestOnlyWritesAndExecutesWaitForTheDisk(t *testing.T) {
 		default:
 		}
 		s.let <- struct{}{}
-		require.Equal(t, call.Allow, (<-answered).Effect)
+		require.Equal(t, want, (<-answered).Effect)
 	}
 }
 
@@ -327,7 +327,12 @@ func TestALoopIsSeenAndShownUntilTheRunMovesOn(t *testing.T) {
 	for i := range engine.LoopStreak {
 		d := w.propose(t, "r", "update_order", `{"id":"7"}`)
 		require.Equal(t, i+1, w.Status().Calls[0].Streak)
-		w.report(t, d, `"done"`)
+		if i+1 < engine.LoopStreak {
+			w.report(t, d, `"done"`)
+			continue
+		}
+		require.Equal(t, call.Ask, d.Effect, "a person looks at it")
+		require.Equal(t, policy.Loop, d.Rule)
 	}
 	loops := w.Status().Loops
 	require.Len(t, loops, 1)

@@ -29,7 +29,7 @@ agents:
   reader: { match: ["*"], max_scope: read }
 rules:
   - { id: orders, effect: allow, tools: ["*_order"] }
-`))
+`), tools)
 	if err != nil {
 		panic(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"m1/cache"
 	"m1/engine/call"
+	"m1/engine/limit"
 )
 
 // openCall is a released call that waits for its report.
@@ -21,6 +22,7 @@ type openCall struct {
 	cacheable bool
 	ticket    cache.Ticket
 	change    *cache.Change // nil if the call changes nothing
+	past      []*limit.Past // what it is to rules about history
 }
 
 // close ends the call's change; every way out of openCalls leads through it.

@@ -9,6 +9,7 @@ import (
 	"m1/collector/snapshot"
 	"m1/engine/call"
 	"m1/engine/event"
+	"m1/engine/limit"
 )
 
 // Report tells what came of a released call: a good result of a cacheable read
@@ -38,6 +39,11 @@ func (e *Engine) Report(ctx context.Context, r call.Report) error {
 		e.answers.results.Keep(o.ticket, r.Result)
 		e.meter.CacheWrite.Observe(e.o.Now().Sub(start))
 	}
+	for _, p := range o.past {
+		if p.OK && r.Outcome == call.OK {
+			e.book.Remember(p, limit.Who{Agent: o.agent, Run: o.run}, e.o.Now())
+		}
+	}
 	e.countReport(o, r, sum)
 	e.recent.update(r.ID, func(c *snapshot.Call) {
 		c.Outcome, c.ErrorType, c.ToolMS = r.Outcome, r.ErrorType, micros(r.Duration)/1000
@@ -51,9 +57,14 @@ func (e *Engine) recordReport(ctx context.Context, o *openCall, r call.Report, s
 	if len(r.Result) > 0 {
 		data.ResultSHA256 = hex.EncodeToString(sum[:])
 	}
+	for _, p := range o.past {
+		if p.OK && r.Outcome == call.OK {
+			data.Past = append(data.Past, p.ID)
+		}
+	}
 	ev := e.event(event.Reported, data)
 	ev.Run, ev.Call, ev.Agent, ev.Tool = o.run, o.id, o.agent, o.tool
-	return e.record(ctx, ev, false)
+	return e.record(ctx, false, ev)
 }
 
 func (e *Engine) countReport(o *openCall, r call.Report, sum [sha256.Size]byte) {

@@ -11,6 +11,7 @@ import (
 	"m1/engine/call"
 	"m1/engine/event"
 	"m1/engine/meter"
+	"m1/engine/policy"
 )
 
 // LoopStreak is the number of identical calls in a row from which a run is shown
@@ -45,7 +46,10 @@ type run struct {
 	view snapshot.Run
 	seen map[call.Digest]*memory
 
-	ended time.Time // zero while it is active
+	ended  time.Time // zero while it is active
+	limits call.RunLimits
+	calls  int64 // since it began, or began again
+	steps  int64 // model calls, likewise
 
 	last   call.Digest // of the last call
 	tool   string      // of the last call
@@ -98,16 +102,17 @@ func (rs *runs) remove(el *list.Element) {
 	delete(rs.byID, r.view.ID)
 }
 
-// propose counts a proposal for its run and returns how many identical ones in a
-// row it makes, itself included.
-func (rs *runs) propose(c *proposed) int {
+// propose counts a proposal for its run and returns where the run stands with it.
+// Without a run nothing is known.
+func (rs *runs) propose(c *proposed) policy.RunState {
 	if c.p.Run == "" {
-		return 1
+		return policy.RunState{}
 	}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.touch(c.p.Run, c.p.Agent, c.start)
 	r.view.ToolCalls++
+	r.calls++
 	if r.seen[c.digest] != nil {
 		r.view.Repeats++
 		rs.meter.Repeats.Inc()
@@ -124,7 +129,30 @@ func (rs *runs) propose(c *proposed) int {
 		r.view.Streak = r.streak
 		r.worst = snapshot.Loop{Run: c.p.Run, Agent: c.p.Agent, Tool: c.p.Tool, Streak: r.streak, Since: r.since}
 	}
-	return r.streak
+	return r.state()
+}
+
+func (r *run) state() policy.RunState {
+	return policy.RunState{Calls: r.calls, Steps: r.steps, Started: r.view.StartedAt, Streak: r.streak, Limits: r.limits}
+}
+
+// ahead is the state that a proposal would find, without counting it.
+func (rs *runs) ahead(id call.RunID, d call.Digest) policy.RunState {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	el, ok := rs.byID[id]
+	if !ok {
+		return policy.RunState{}
+	}
+	r := el.Value.(*run)
+	s := r.state()
+	s.Calls++
+	if r.last == d {
+		s.Streak++
+	} else {
+		s.Streak = 1
+	}
+	return s
 }
 
 // answered counts what became of a proposal.
@@ -179,6 +207,7 @@ func (rs *runs) use(u call.Usage, charge call.Charge, now time.Time) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.touch(u.Run, u.Agent, now)
+	r.steps++
 	r.view.CostNano = r.view.CostNano.Plus(charge.Cost)
 	r.view.CostUSD = r.view.CostNano.String()
 	r.view.Unpriced = r.view.Unpriced || !charge.Priced
@@ -193,7 +222,7 @@ func (e *Engine) StartRun(ctx context.Context, r call.Run) error {
 	}
 	ev := e.event(event.RunStarted, event.RunStartedData{Goal: r.Goal, Model: r.Model})
 	ev.Run, ev.Agent = r.ID, r.Agent
-	if err := e.record(ctx, ev, false); err != nil {
+	if err := e.record(ctx, false, ev); err != nil {
 		return err
 	}
 	e.runs.mu.Lock()
@@ -209,9 +238,10 @@ func (rs *runs) start(r call.Run, now time.Time) {
 	if v.Status != active {
 		rs.meter.Runs.Inc()
 		v.Status, v.StopReason, v.StartedAt = active, "", now
-		run.ended = time.Time{}
+		run.ended, run.calls, run.steps = time.Time{}, 0, 0
 	}
 	v.Agent, v.Goal = r.Agent, r.Goal
+	run.limits = r.Limits
 }
 
 // EndRun records the end of a run and forgets its cached results. What comes
@@ -230,7 +260,7 @@ func (e *Engine) EndRun(ctx context.Context, id call.RunID, stopReason string) e
 	}
 	ev := e.event(event.RunEnded, event.RunEndedData{StopReason: stopReason, ToolCalls: view.ToolCalls, CostNano: view.CostNano})
 	ev.Run, ev.Agent = id, view.Agent
-	if err := e.record(ctx, ev, false); err != nil {
+	if err := e.record(ctx, false, ev); err != nil {
 		return err
 	}
 	e.answers.forget(ctx, id)

@@ -8,6 +8,7 @@ import (
 
 	"m1/cache"
 	"m1/collector/snapshot"
+	"m1/engine/approval"
 	"m1/engine/ledger"
 )
 
@@ -24,6 +25,9 @@ type Status struct {
 	Runs         []snapshot.Run   // last moved first
 	Loops        []snapshot.Loop  // open ones first, then by streak
 	Calls        []*snapshot.Call // newest first
+
+	Approvals []snapshot.Approval // pending by their end, then the 50 answered last
+	Asked     snapshot.Approvals  // how many there were
 }
 
 // PolicyStatus describes the policy that decides now.
@@ -33,6 +37,8 @@ type PolicyStatus struct {
 	Observe  bool   // decisions are counted, nothing is held back
 	Rules    int
 	LoadedAt time.Time
+	Versions []snapshot.PolicyVersion // newest first
+	Failure  *snapshot.PolicyFailure  // of the last load; nil if it went well
 }
 
 // Status returns what the engine says of itself at this moment. It waits for
@@ -40,10 +46,12 @@ type PolicyStatus struct {
 func (e *Engine) Status() Status {
 	r := e.ruling.Load()
 	views, loops := e.runs.views()
+	versions, failure := e.rules.versions()
 	return Status{
 		Started: e.started,
 		Policy: PolicyStatus{
 			Name: r.set.Name(), Version: r.set.Version(), Observe: r.set.Observe(), Rules: r.set.Rules(), LoadedAt: r.loaded,
+			Versions: versions, Failure: failure,
 		},
 		PriceVersion: e.o.Prices.Version(),
 		Tools:        r.tools.Len(),
@@ -53,5 +61,14 @@ func (e *Engine) Status() Status {
 		Runs:         views,
 		Loops:        loops,
 		Calls:        e.recent.newest(),
+		Approvals:    e.desk.Shown(),
+		Asked:        countsOf(e.desk.Stats()),
+	}
+}
+
+func countsOf(s approval.Stats) snapshot.Approvals {
+	return snapshot.Approvals{
+		Pending: s.Pending, Approved: s.Approved, Rejected: s.Rejected, Expired: s.Expired,
+		MedianWaitMS: micros(s.MedianWait) / 1000,
 	}
 }

@@ -19,7 +19,7 @@ func (e *Engine) Use(ctx context.Context, u call.Usage) (call.Charge, error) {
 		CacheWrite5m: u.CacheWrite5m, CacheWrite1h: u.CacheWrite1h, Priced: charge.Priced, CostNano: charge.Cost, PriceVersion: charge.Version,
 	})
 	ev.Run, ev.Agent = u.Run, u.Agent
-	if err := e.record(ctx, ev, false); err != nil {
+	if err := e.record(ctx, false, ev); err != nil {
 		return call.Charge{}, err
 	}
 	e.countUsage(u, charge)

@@ -33,6 +33,9 @@ type Env struct {
 	Vars           []string // as os.Environ
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	// Hangup is SIGHUP. It ends a command, but a headless engine reads its rules
+	// again. Nil: nobody hangs up.
+	Hangup <-chan os.Signal
 }
 
 // errCheck is wrapped by errors that mean: the command worked, and what it
@@ -42,7 +45,14 @@ var errCheck = errors.New("check failed")
 // Main runs one command and returns its exit code. It blocks until the command
 // is done; ctx ends it early.
 func Main(ctx context.Context, e Env) int {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	root := newRoot(e)
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if headless, err := cmd.Flags().GetBool(engineOnly); err != nil || !headless {
+			go endAtHangup(ctx, e.Hangup, end) // ends with ctx
+		}
+	}
 	root.SetArgs(e.Args)
 	root.SetIn(e.Stdin)
 	root.SetOut(e.Stdout)
@@ -64,6 +74,15 @@ func Main(ctx context.Context, e Env) int {
 		return exitCheck
 	}
 	return exitInput
+}
+
+// endAtHangup ends a command whose terminal is gone.
+func endAtHangup(ctx context.Context, hangup <-chan os.Signal, end func()) {
+	select {
+	case <-hangup:
+		end()
+	case <-ctx.Done():
+	}
 }
 
 // safe is text for a terminal that may quote what came from outside, such as a
@@ -89,7 +108,7 @@ func newRoot(e Env) *cobra.Command {
 	root.SetVersionTemplate("m1 {{.Version}}\n")
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.PersistentFlags().AddFlagSet(p.loader.Flags())
-	root.AddCommand(p.replay(), p.demo(), p.snapshot(), p.tools(), p.config(), p.version())
+	root.AddCommand(p.replay(), p.demo(), p.snapshot(), p.tools(), p.token(), p.policy(), p.grant(), p.approval(), p.config(), p.version())
 	root.SetFlagErrorFunc(badFlag)
 	polish(root)
 	return root

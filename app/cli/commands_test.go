@@ -179,6 +179,21 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// refused PATH: asks until $M1_TOKEN is refused, for at most a second.
+func refused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: refused PATH")
+	}
+	for began := time.Now(); time.Since(began) < time.Second; time.Sleep(20 * time.Millisecond) {
+		resp := ask(context.Background(), ts, http.MethodGet, args[0], nil)
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusUnauthorized {
+			return
+		}
+	}
+	ts.Fatalf("the token still opens %s", args[0])
+}
+
 // ready: waits until the M1 at $URL takes calls.
 func ready(ts *testscript.TestScript, neg bool, _ []string) {
 	until(ts, neg, []string{`"ready"`, "/readyz"})

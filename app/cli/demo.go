@@ -88,7 +88,7 @@ func (p *program) runDemo(ctx context.Context, f demoFlags) (err error) {
 	w = demo.New(d.Engine(), demo.Options{Seed: f.seed, Speed: f.speed})
 	front := []func(context.Context) error{w.Run}
 	if screen {
-		front = append(front, p.screen(c, d.Collector()))
+		front = append(front, p.screen(c, d.Collector(), local{d}))
 	}
 	if f.duration > 0 {
 		var cancel context.CancelFunc
@@ -124,6 +124,6 @@ func demoRules(c *config.Config) (daemon.Rules, error) {
 		given, err := daemon.LoadRules("", c.Policy)
 		return daemon.Rules{Tools: shop, Policy: given.Policy}, err
 	}
-	set, err := policy.Parse("the demo's policy", demo.Policy)
+	set, err := policy.Parse("the demo's policy", demo.Policy, shop)
 	return daemon.Rules{Tools: shop, Policy: set}, err
 }

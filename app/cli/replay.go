@@ -111,7 +111,7 @@ func (p *program) runReplay(ctx context.Context, path string, f replayFlags) (er
 	}
 	p.announce(human, r.daemon, c)
 	if screen {
-		err = r.daemon.Run(ctx, r.driveAndStay, p.screen(c, r.daemon.Collector()))
+		err = r.daemon.Run(ctx, r.driveAndStay, p.screen(c, r.daemon.Collector(), local{r.daemon}))
 	} else {
 		err = r.daemon.Run(ctx, r.drive, r.showProgress)
 	}

@@ -18,12 +18,16 @@ import (
 	"m1/app/config"
 	"m1/app/daemon"
 	"m1/collector/dashboard"
+	"m1/engine/bearer"
 )
 
 var errNoTerminal = errors.New("this is no terminal, so there is no place for the dashboard; use --engine-only (m1), --headless (replay, demo) or m1 snapshot")
 
+// engineOnly is the flag for an engine without a screen.
+const engineOnly = "engine-only"
+
 func (p *program) run() *cobra.Command {
-	var engineOnly bool
+	var headless bool
 	var attach string
 	cmd := &cobra.Command{
 		Use:   "m1",
@@ -47,16 +51,16 @@ and a key of the settings file (cache_size).`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case engineOnly && attach != "":
+			case headless && attach != "":
 				return errors.New("--engine-only starts an engine and --attach watches another: give one of them")
 			case attach != "":
 				return p.runAttached(cmd.Context(), attach)
 			default:
-				return p.runEngine(cmd.Context(), engineOnly)
+				return p.runEngine(cmd.Context(), headless)
 			}
 		},
 	}
-	cmd.Flags().BoolVar(&engineOnly, "engine-only", false, "no screen: engine and API alone")
+	cmd.Flags().BoolVar(&headless, engineOnly, false, "no screen: engine and API alone; SIGHUP reads the rules again")
 	cmd.Flags().StringVar(&attach, "attach", "", "show the dashboard of the engine at this URL; the token comes from "+config.Token+" or --token-file")
 	return cmd
 }
@@ -74,7 +78,7 @@ func (p *program) runEngine(ctx context.Context, headless bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	d, err := daemon.Open(daemon.Options{Config: c, Rules: rules, Logger: log, Version: Version, Serve: true})
+	d, err := daemon.Open(daemon.Options{Config: c, Rules: rules, Logger: log, Version: Version, Serve: true, Reload: p.reload(headless)})
 	if err != nil {
 		return err
 	}
@@ -82,17 +86,28 @@ func (p *program) runEngine(ctx context.Context, headless bool) (err error) {
 	if headless {
 		return d.Run(ctx)
 	}
-	return d.Run(ctx, p.screen(c, d.Collector()))
+	return d.Run(ctx, p.screen(c, d.Collector(), local{d}))
 }
 
-// announce says where the API is, and the first token: it is never shown again.
+// reload is what asks a headless engine to read its rules again. With a screen a
+// hangup means that the terminal is gone.
+func (p *program) reload(headless bool) <-chan os.Signal {
+	if !headless {
+		return nil
+	}
+	return p.env.Hangup
+}
+
+// announce says where the API is, and the first tokens: they are never shown again.
 func (p *program) announce(out io.Writer, d *daemon.Daemon, c *config.Config) {
 	if d.Addr() == nil {
 		return
 	}
 	fmt.Fprintf(out, "m1 %s: API on http://%s, records in %s\n", Version, d.Addr(), d.State())
-	if t := d.FirstToken(); t != "" {
-		fmt.Fprintf(out, "first token (role admin), shown this once and kept as a digest:\n%s\n", t)
+	if t := d.FirstTokens(); t != (bearer.First{}) {
+		fmt.Fprintln(out, "two tokens, shown this once and kept as digests")
+		fmt.Fprintf(out, "admin token, for you: reads, approves, changes the policy and makes tokens:\n%s\n", t.Admin)
+		fmt.Fprintf(out, "agent token, for agents: proposes calls and can never approve one:\n%s\n", t.Agent)
 	}
 	if c.NoAuth {
 		fmt.Fprintln(out, "WARNING: --no-auth: everybody on this machine may propose calls and read the dashboard")
@@ -112,7 +127,16 @@ func (p *program) runAttached(ctx context.Context, url string) error {
 	if !p.interactive() {
 		return errNoTerminal
 	}
-	return p.screen(c, client)(ctx)
+	bearer, err := c.Bearer()
+	if err != nil {
+		return err
+	}
+	operator, done, err := p.remote(url, bearer)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return p.screen(c, client, operator)(ctx)
 }
 
 // dial reaches the engine at url and makes sure that it answers.
@@ -135,10 +159,10 @@ func (p *program) dial(ctx context.Context, c *config.Config, url string) (*dash
 }
 
 // screen is the dashboard as a part of a daemon: it ends when the user quits.
-func (p *program) screen(c *config.Config, feed app.Feed) func(context.Context) error {
+func (p *program) screen(c *config.Config, feed app.Feed, operator app.Operator) func(context.Context) error {
 	return func(ctx context.Context) error {
 		return app.Run(ctx, app.Options{
-			Feed: feed, Refresh: c.Refresh, Theme: c.Theme, NoColor: c.NoColor, Window: c.Window,
+			Feed: feed, Operator: operator, Refresh: c.Refresh, Theme: c.Theme, NoColor: c.NoColor, Window: c.Window,
 			Input: p.env.Stdin, Output: p.env.Stdout,
 		})
 	}

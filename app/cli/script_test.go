@@ -30,8 +30,10 @@ func TestMain(m *testing.M) {
 
 // program is what main does.
 func program() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code := cli.Main(ctx, cli.Env{Args: os.Args[1:], Vars: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	code := cli.Main(ctx, cli.Env{Args: os.Args[1:], Vars: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Hangup: hangup})
 	stop()
 	os.Exit(code)
 }
@@ -46,7 +48,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "start": start, "await": await, "end": end,
-			"http": request, "until": until, "ready": ready, "keep": keep, "sse": sse, "ledger": readLedger,
+			"http": request, "until": until, "ready": ready, "refused": refused, "keep": keep, "sse": sse, "ledger": readLedger,
 		},
 		Condition: func(cond string) (bool, error) { return cond == "shared" && shared != "", nil },
 		Setup: func(env *testscript.Env) error {

@@ -50,7 +50,7 @@ with --json the whole picture as JSON. The token comes from M1_TOKEN or
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole picture as JSON")
 	cmd.Flags().StringVar(&attach, "attach", "", "URL of the engine; default the --listen address of this machine")
 	cmd.Flags().StringVar(&size, "size", "120x40", "columns x lines of the text")
-	cmd.Flags().StringVar(&page, "page", "overview", "overview, calls, cache or runs, or its number")
+	cmd.Flags().StringVar(&page, "page", "overview", "overview, calls, approvals, policy, cache or runs, or its number")
 	return cmd
 }
 
@@ -63,8 +63,8 @@ func stillOf(size, page string) (app.Still, error) {
 	if errors.Join(errs[:]...) != nil || min(s.Width, s.Height) < 1 || max(s.Width, s.Height) > 1000 {
 		return s, fmt.Errorf("--size %q: give columns x lines, such as 120x40", size)
 	}
-	pages := []string{"overview", "calls", "cache", "runs"}
-	numbers := []views.Page{views.Overview, views.Calls, views.Cache, views.Runs}
+	pages := []string{"overview", "calls", "approvals", "policy", "cache", "runs"}
+	numbers := []views.Page{views.Overview, views.Calls, views.Approvals, views.Policy, views.Cache, views.Runs}
 	i := slices.Index(pages, page)
 	if n, err := strconv.Atoi(page); err == nil {
 		i = slices.Index(numbers, views.Page(n))

@@ -115,13 +115,13 @@ func TestAReplayThatFailsInATerminalSaysSoBelowTheScreen(t *testing.T) {
 }
 
 // The engine with its screen shows where its API is before the screen opens and
-// after it was left, and the token with it.
-func TestTheFirstTokenCanBeReadAfterTheScreenWasLeft(t *testing.T) {
+// after it was left, and the tokens with it.
+func TestTheFirstTokensCanBeReadAfterTheScreenWasLeft(t *testing.T) {
 	t.Parallel()
 	c := openConsole(t, t.TempDir(), "--listen", "127.0.0.1:0")
 	c.Sees("[1 Overview]", "No calls yet.")
 	c.Types("q")
-	c.leaves("first token (role admin), shown this once and kept as a digest:")
+	c.leaves("admin token, for you: reads, approves, changes the policy and makes tokens:")
 	require.Regexp(t, `(?m)^m1_\S{43}`, c.Screen())
 }
 

@@ -31,6 +31,8 @@ type Config struct {
 	CacheKeyFile string
 	CacheEncrypt bool
 
+	GrantSecretFile string
+
 	Theme    string
 	NoColor  bool // from NO_COLOR alone
 	Refresh  time.Duration
@@ -81,6 +83,7 @@ func (c *Config) flags(env map[string]string) *pflag.FlagSet {
 	fs.DurationVar(&c.RedisTimeout, "redis-timeout", 25*time.Millisecond, "time for one exchange with Redis; after an eighth of it the tool is asked instead")
 	fs.StringVar(&c.CacheKeyFile, "cache-key-file", "", "file with 64 hex digits that names and seals what is cached in Redis, the same on every node")
 	fs.BoolVar(&c.CacheEncrypt, "cache-encrypt", false, "encrypt what is cached in Redis; needs --cache-key-file")
+	fs.StringVar(&c.GrantSecretFile, "grant-secret-file", "", "sign approvals with the secret in this file (HS256, at least 32 bytes) instead of a key pair of this node")
 	fs.StringVar(&c.Theme, "theme", themes.Default, "colours of the screen: "+strings.Join(themes.Names(), ", ")+"; t switches while it runs")
 	fs.DurationVar(&c.Refresh, "refresh", time.Second, "time between two pictures on the screen")
 	c.Window = snapshot.DefaultWindow

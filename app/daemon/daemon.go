@@ -21,8 +21,10 @@ import (
 	"m1/collector"
 	"m1/collector/snapshot"
 	"m1/engine"
+	"m1/engine/bearer"
 	"m1/engine/ledger/sqlite"
 	"m1/engine/meter"
+	"m1/engine/policy"
 )
 
 // checkpointEvery keeps the ledger's log short enough that no commit has to wait
@@ -44,6 +46,9 @@ type Options struct {
 	Serve bool
 	// Describe says what feeds the engine; nil means live traffic.
 	Describe func() snapshot.Source
+	// Reload asks for the rules to be read again, beside their files being watched;
+	// nil never asks.
+	Reload <-chan os.Signal
 }
 
 // Daemon is an engine with its ledger, collector and API.
@@ -58,8 +63,9 @@ type Daemon struct {
 	collector *collector.Collector
 	listener  net.Listener // nil if the API is not served
 	api       *server
-	token     string
+	first     bearer.First // the tokens that this start made
 	draining  atomic.Bool
+	stamps    []stamp // of the files of the rules, as they were read
 }
 
 // Open makes everything that can fail: the state folder, the ledger, the engine
@@ -85,11 +91,7 @@ func (d *Daemon) open() (err error) {
 	if err := d.openCache(); err != nil {
 		return err
 	}
-	d.engine, err = engine.New(engine.Options{
-		Tools: o.Rules.Tools, Policy: o.Rules.Policy, Ledger: d.store, Cache: d.cache, Encrypt: o.Config.CacheEncrypt && o.Config.Redis != "", ShareDecisions: o.Config.CacheKeyFile != "",
-		Meter: d.meter, Logger: o.Logger.With("part", "engine"),
-	})
-	if err != nil {
+	if err := d.openEngine(); err != nil {
 		return err
 	}
 	d.collector = collector.New(d.engine, collector.Options{Version: o.Version, Describe: d.describe})
@@ -97,6 +99,35 @@ func (d *Daemon) open() (err error) {
 		return d.openAPI()
 	}
 	return nil
+}
+
+// openEngine makes the engine with its rules and the keys of its grants.
+func (d *Daemon) openEngine() error {
+	o := d.o
+	ring, err := d.openGrants()
+	if err != nil {
+		return err
+	}
+	d.stamps = stamps(o.Rules.files())
+	shelf := shelf{filepath.Join(d.state, ShelfFile)}
+	kept, err := shelf.All()
+	if err != nil {
+		return err
+	}
+	rules := o.Rules.Policy
+	if live, ok := liveSource(kept, rules.Version()); ok {
+		set, err := policy.Parse(live.Name, live.Source, o.Rules.Tools)
+		if err != nil {
+			o.Logger.Error("policy: what an operator had put in force does not load any more; the file decides", "version", live.Version, "error", err)
+		} else {
+			rules = set
+		}
+	}
+	d.engine, err = engine.New(engine.Options{
+		Tools: o.Rules.Tools, Policy: rules, Ledger: d.store, Cache: d.cache, Encrypt: o.Config.CacheEncrypt && o.Config.Redis != "",
+		Grants: ring, Shelf: shelf, Meter: d.meter, Logger: o.Logger.With("part", "engine"),
+	})
+	return err
 }
 
 // openState returns the folder of the records, which is there and can be written.
@@ -145,10 +176,6 @@ func (d *Daemon) Addr() net.Addr {
 	return d.listener.Addr()
 }
 
-// FirstToken is the token that Open made because there was none; empty otherwise.
-// It is the only chance to show it.
-func (d *Daemon) FirstToken() string { return d.token }
-
 func (d *Daemon) describe() snapshot.Source {
 	s := snapshot.Source{Mode: "live"}
 	if d.o.Describe != nil {
@@ -183,6 +210,9 @@ func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) 
 	start(&parts, back, d.engine.Run)
 	start(&parts, back, d.collector.Run)
 	start(&parts, back, d.checkpoint)
+	if len(d.stamps) > 0 || d.o.Reload != nil {
+		start(&parts, back, d.reload)
+	}
 	if d.api != nil {
 		start(&way, ctx, d.serve)
 	}

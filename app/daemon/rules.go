@@ -20,21 +20,38 @@ const Observe = "observe"
 type Rules struct {
 	Tools  *tool.Catalogue
 	Policy *policy.Set
+
+	toolsName, policyName string // as they were given; empty if the rules are not from files
+}
+
+// files are those that the rules were read from.
+func (r Rules) files() []string {
+	var out []string
+	if _, builtin := tool.Builtin(r.toolsName); r.toolsName != "" && !builtin {
+		out = append(out, r.toolsName)
+	}
+	if _, builtin := policy.Builtin(r.policyName); r.policyName != "" && !builtin {
+		out = append(out, r.policyName)
+	}
+	return out
 }
 
 // LoadRules reads the catalogue and the policy. Both are a file or the name of a
 // built-in; an empty tools is an empty catalogue. All mistakes of both come back
 // at once as source.Problems.
 func LoadRules(tools, rules string) (Rules, error) {
-	var r Rules
+	r := Rules{toolsName: tools, policyName: rules}
 	var ps source.Problems
 	var err error
 	if r.Tools, err = loadTools(tools); err != nil {
 		ps.Add(err)
 	}
-	if r.Policy, err = loadPolicy(rules); err != nil {
-		ps.Add(err)
+	src, err := policySource(rules)
+	if err == nil {
+		// Without a catalogue the conditions can still be read, if not all be judged.
+		r.Policy, err = policy.Parse(rules, src, r.Tools)
 	}
+	ps.Add(err)
 	return r, ps.Err()
 }
 
@@ -52,15 +69,12 @@ func loadTools(name string) (*tool.Catalogue, error) {
 	return tool.Parse(name, src)
 }
 
-func loadPolicy(name string) (*policy.Set, error) {
+// policySource is the text of a policy: of a file, or of a built-in.
+func policySource(name string) ([]byte, error) {
 	if s, ok := policy.Builtin(name); ok {
-		return s, nil
+		return []byte(s.Source()), nil
 	}
-	src, err := read(name, "--policy", "name a policy file, or one of the built-in read-only and observe")
-	if err != nil {
-		return nil, err
-	}
-	return policy.Parse(name, src)
+	return read(name, "--policy", "name a policy file, or one of the built-in read-only and observe")
 }
 
 func read(path, flag, hint string) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"syscall"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"m1/engine/bearer"
 	"m1/engine/gateway/api"
 	"m1/engine/gateway/guard"
+	"m1/engine/gateway/operate"
 	"m1/engine/meter"
 	"m1/engine/pricing"
 )
@@ -32,8 +34,10 @@ const (
 
 // server is the API of one daemon.
 type server struct {
-	http  *http.Server
-	pages *dashboard.Server
+	http   *http.Server
+	pages  *dashboard.Server
+	people *operate.Server
+	routes []guard.Route // all that are served
 }
 
 // pictures joins what the dashboard is drawn from.
@@ -44,8 +48,8 @@ type pictures struct {
 
 func (p pictures) Meter() *meter.Meter { return p.meter }
 
-// openAPI makes the token last: it can be shown only once, so nothing that a user
-// can get wrong may fail after it.
+// openAPI makes the tokens last: they can be shown only once, so nothing that a
+// user can get wrong may fail after it.
 func (d *Daemon) openAPI() (err error) {
 	c, log := d.o.Config, d.o.Logger.With("part", "api")
 	if d.listener, err = listen(c.Listen); err != nil {
@@ -59,17 +63,21 @@ func (d *Daemon) openAPI() (err error) {
 	if err != nil {
 		return err
 	}
-	doors := guard.Options{NoAuth: c.NoAuth, Hosts: c.Hosts, Log: log}
-	if !c.NoAuth {
-		if doors.Auth, err = d.openTokens(); err != nil {
-			return err
-		}
-	}
-	handler, err := guard.New(doors, agents, pages.Routes())
+	desk := operators{d.engine}
+	people, err := operate.New(operate.Options{Desk: desk, Rules: desk, Log: log})
 	if err != nil {
 		return err
 	}
-	d.api = &server{pages: pages, http: &http.Server{
+	routes := slices.Concat(agents, people.Routes(), pages.Routes())
+	auth, err := d.openTokens(log)
+	if err != nil {
+		return err
+	}
+	handler, err := guard.New(guard.Options{Auth: auth, NoAuth: c.NoAuth, Hosts: c.Hosts, Log: log}, routes)
+	if err != nil {
+		return err
+	}
+	d.api = &server{pages: pages, people: people, routes: routes, http: &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHeader, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), // else it writes over the screen
 	}}
@@ -87,18 +95,27 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// openTokens returns what guard.Options.Auth must be, and keeps the first token.
-func (d *Daemon) openTokens() (func(string) (string, bool), error) {
-	tokens, first, err := bearer.Open(d.state)
+// openTokens returns what guard.Options.Auth must be, and keeps the first tokens.
+// With --no-auth none are made, and those that there are still count: only they
+// open what an operator does.
+func (d *Daemon) openTokens(log *slog.Logger) (func(string) (guard.Identity, bool), error) {
+	tokens, first, err := bearer.Open(d.state, bearer.Options{
+		MakeNone: d.o.Config.NoAuth,
+		OnError:  func(err error) { log.Error("the tokens cannot be followed", "err", err) },
+	})
 	if err != nil {
 		return nil, err
 	}
-	d.token = first
-	return func(token string) (string, bool) {
-		id, ok := tokens.Check(token)
-		return id.Name, ok
+	d.first = first
+	return func(token string) (guard.Identity, bool) {
+		who, ok := tokens.Check(token)
+		return guard.Identity{Name: who.Name, Role: guard.Role(who.Role), Groups: who.Groups, Agents: who.Agents}, ok
 	}, nil
 }
+
+// FirstTokens are the tokens that Open made because there were none; empty
+// otherwise. It is the only chance to show them.
+func (d *Daemon) FirstTokens() bearer.First { return d.first }
 
 func (d *Daemon) listTools() []api.Tool {
 	c := d.engine.Tools()
@@ -137,6 +154,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	d.api.pages.EndStreams() // Shutdown alone would wait for them
+	d.api.people.EndWaits()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	if err := d.api.http.Shutdown(stop); err != nil {

@@ -29,7 +29,7 @@ func TestARequestUnderWayIsAnsweredBeforeTheEnd(t *testing.T) {
 	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
 	body := `{"agent":{"id":"a"},"run_id":"r","tool_name":"ship","tool_input":{}}`
 	_, err = fmt.Fprintf(conn, "POST /v1/tool_calls HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
-		d.FirstToken(), len(body))
+		d.FirstTokens().Agent, len(body))
 	require.NoError(t, err)
 	answers := bufio.NewReader(conn)
 	line, err := answers.ReadString('\n')
@@ -69,7 +69,7 @@ func TestAnOpenStreamDoesNotHoldTheStopUp(t *testing.T) {
 	d, ended, stop := serve(t, t.TempDir())
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+d.Addr().String()+"/v1/events?after=0", nil)
 	require.NoError(t, err)
-	req.Header.Set("Authorization", "Bearer "+d.FirstToken())
+	req.Header.Set("Authorization", "Bearer "+d.FirstTokens().Admin)
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()

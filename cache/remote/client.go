@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,19 +31,26 @@ type needs struct {
 	calls     int // for single commands
 	pipelines int // besides those; -1 lets pipelines use the others
 	patience  time.Duration
+	turn      time.Duration // for a free connection; 0: patience
 }
 
 // connect makes a client that has dialled nothing yet.
 func (t *Tier) connect(n needs) redis.UniversalClient {
+	return t.target.client(t.pace.dial, n, t.greet)
+}
+
+// client makes a client that has dialled nothing yet. greet is called with every new
+// connection.
+func (t *target) client(dial time.Duration, n needs, greet func(context.Context, *redis.Conn) error) redis.UniversalClient {
 	o := &redis.UniversalOptions{
-		Addrs: t.target.addrs, Username: t.target.user, Password: t.target.password, DB: t.target.db, TLSConfig: t.target.tls,
-		MasterName: t.target.master, SentinelUsername: t.target.sentinelUser, SentinelPassword: t.target.sentinelPassword,
-		OnConnect: t.greet,
+		Addrs: t.addrs, Username: t.user, Password: t.password, DB: t.db, TLSConfig: t.tls,
+		MasterName: t.master, SentinelUsername: t.sentinelUser, SentinelPassword: t.sentinelPassword,
+		OnConnect: greet,
 
 		// The old protocol: with the new one the client looks for pushed messages,
 		// which we do not ask for, around every command.
 		Protocol:    2,
-		DialTimeout: t.pace.dial, DialerRetries: 1, ReadTimeout: n.patience, WriteTimeout: n.patience, PoolTimeout: n.patience,
+		DialTimeout: dial, DialerRetries: 1, ReadTimeout: n.patience, WriteTimeout: n.patience, PoolTimeout: cmp.Or(n.turn, n.patience),
 		// A retry would hide an error from the breaker and repeat a script.
 		MaxRetries: -1, MinRetryBackoff: -1, MaxRetryBackoff: -1,
 		ContextTimeoutEnabled: true,
@@ -51,7 +59,7 @@ func (t *Tier) connect(n needs) redis.UniversalClient {
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	switch t.target.mode {
+	switch t.mode {
 	case cluster:
 		return redis.NewClusterClient(o.Cluster())
 	case sentinel:
@@ -70,19 +78,11 @@ func (e versionError) Error() string {
 
 // greet is called with every new connection before anything else is sent on it.
 func (t *Tier) greet(ctx context.Context, c *redis.Conn) error {
-	text, err := c.Info(ctx, "server").Result()
-	if err != nil {
+	info, err := inspect(ctx, c)
+	if err != nil || info["redis_mode"] == "sentinel" {
 		return err
 	}
-	info := readInfo(text)
-	if info["redis_mode"] == "sentinel" {
-		return nil // it only says where the servers are
-	}
 	version := info["redis_version"]
-	first, _, _ := strings.Cut(version, ".")
-	if major, err := strconv.Atoi(first); err != nil || major < 7 {
-		return versionError(version)
-	}
 	t.version.Store(&version)
 	at := ""
 	if t.target.mode == cluster {
@@ -90,6 +90,22 @@ func (t *Tier) greet(ctx context.Context, c *redis.Conn) error {
 	}
 	t.met(at, info["run_id"])
 	return nil
+}
+
+// inspect returns what the server says of itself, and refuses one that is too old. A
+// Sentinel, which only says where the servers are, may have any version.
+func inspect(ctx context.Context, c *redis.Conn) (map[string]string, error) {
+	text, err := c.Info(ctx, "server").Result()
+	if err != nil {
+		return nil, err
+	}
+	info := readInfo(text)
+	version := info["redis_version"]
+	first, _, _ := strings.Cut(version, ".")
+	if major, err := strconv.Atoi(first); info["redis_mode"] != "sentinel" && (err != nil || major < 7) {
+		return nil, versionError(version)
+	}
+	return info, nil
 }
 
 func readInfo(text string) map[string]string {
@@ -135,7 +151,8 @@ func (t *Tier) met(at, runID string) {
 }
 
 // go-redis prints to the standard error unless it is given a logger, and it has
-// one for the whole process: it writes to that of the Tier opened last.
+// one for the whole process: it writes to that of the Tier opened last, or without
+// one to that of the first Dialer.
 var (
 	printing sync.Once
 	printer  atomic.Pointer[slog.Logger]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"m1/collector/snapshot"
@@ -51,8 +52,39 @@ func (c *Client) fetch(ctx context.Context, window time.Duration) (*snapshot.Das
 	if err != nil {
 		return nil, c.explain(err)
 	}
+	if d.Approvals, err = c.approvals(ctx); err != nil {
+		return nil, c.explain(err)
+	}
 	d.Source = snapshot.Source{Mode: "attached", Title: c.conn.URL(), NoAuth: d.Health.NoAuth}
 	return d, nil
+}
+
+// answeredShown is how many closed questions a picture holds.
+const answeredShown = 50
+
+// approvals are the open questions, the first to expire first, then the newest
+// closed ones.
+func (c *Client) approvals(ctx context.Context) ([]snapshot.Approval, error) {
+	data, err := c.conn.Do(ctx, http.MethodGet, "/v1/approvals", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	var list struct {
+		Approvals []snapshot.Approval `json:"approvals"`
+	}
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("%w: the approvals cannot be read: %w", guard.ErrNotM1, err)
+	}
+	var pending, closed []snapshot.Approval
+	for _, a := range list.Approvals {
+		if a.Status == snapshot.Pending {
+			pending = append(pending, a)
+		} else if len(closed) < answeredShown {
+			closed = append(closed, a)
+		}
+	}
+	slices.SortStableFunc(pending, func(a, b snapshot.Approval) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	return append(pending, closed...), nil
 }
 
 // explain says what to do about err.
@@ -66,9 +98,12 @@ func (c *Client) explain(err error) error {
 	case !errors.As(err, &refusal):
 		return err
 	}
+	if refusal.Code == "forbidden" {
+		return fmt.Errorf("%s: this token may not read the dashboard; give one with role viewer, operator or admin: %w", c.conn.URL(), err)
+	}
 	switch refusal.Status {
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%s refuses the token; give the one that it printed at its first start: %w", c.conn.URL(), err)
+		return fmt.Errorf("%s refuses the token; give the admin token that it printed at its first start, or one with role viewer: %w", c.conn.URL(), err)
 	case http.StatusForbidden, http.StatusMisdirectedRequest:
 		return fmt.Errorf("%s does not let this client in; connect to it by localhost, by SSH forwarding or by its configured name: %w", c.conn.URL(), err)
 	case http.StatusNotFound:

@@ -175,6 +175,7 @@ func TestTheFirstConnectSaysWhatToDo(t *testing.T) {
 		"nobody":          {gone.URL, token, "start it there with m1 --engine-only"},
 		"wrong token":     {genuine.URL, "m1_wrong", "printed at its first start"},
 		"no token":        {genuine.URL, "", "printed at its first start"},
+		"an agent's":      {genuine.URL, agentToken, "give one with role viewer"},
 		"not allowed":     {refusing(403), token, "does not let this client in"},
 		"no such path":    {refusing(404), token, "has no dashboard"},
 		"not ready":       {refusing(503), token, "wait a moment"},

@@ -81,17 +81,17 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Routes returns the routes for operators and probes, to be served by guard.New.
+// Routes returns the routes for viewers and probes, to be served by guard.New.
 func (s *Server) Routes() []guard.Route {
 	get := func(pattern string, h http.HandlerFunc) guard.Route {
-		return guard.Route{Method: http.MethodGet, Pattern: pattern, Serve: h}
+		return guard.Route{Method: http.MethodGet, Pattern: pattern, Roles: guard.Viewers, Serve: h}
 	}
 	routes := []guard.Route{
 		get("/v1/calls", s.calls),
 		get("/v1/events", s.events),
 		get("/metrics", s.metrics.ServeHTTP),
-		{Method: http.MethodGet, Pattern: "/livez", Open: true, Serve: s.livez},
-		{Method: http.MethodGet, Pattern: "/readyz", Open: true, Serve: s.readyz},
+		{Method: http.MethodGet, Pattern: "/livez", Roles: guard.Public, Serve: s.livez},
+		{Method: http.MethodGet, Pattern: "/readyz", Roles: guard.Public, Serve: s.readyz},
 	}
 	for path, part := range parts {
 		routes = append(routes, get("/api/m1/dashboard"+path, s.part(part)))

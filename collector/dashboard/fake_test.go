@@ -24,6 +24,9 @@ import (
 
 const token = "m1_test"
 
+// agentToken may propose, and read nothing here.
+const agentToken = "m1_agent"
+
 // source shows what a test puts into it.
 type source struct {
 	mu      sync.Mutex
@@ -176,7 +179,12 @@ func newSite(t testing.TB, change ...func(*dashboard.Options)) *site {
 	var err error
 	s.server, err = dashboard.New(o)
 	require.NoError(t, err)
-	s.Handler, err = guard.New(guard.Options{Auth: func(s string) (string, bool) { return "test", s == token }}, s.server.Routes())
+	s.Handler, err = guard.New(guard.Options{Auth: func(s string) (guard.Identity, bool) {
+		if s == agentToken {
+			return guard.Identity{Name: "bot", Role: guard.Agent}, true
+		}
+		return guard.Identity{Name: "test", Role: guard.Viewer}, s == token
+	}}, s.server.Routes())
 	require.NoError(t, err)
 	return s
 }

@@ -25,6 +25,16 @@ const (
 	Decided         Kind = "call.decided"
 	Reported        Kind = "call.reported"
 	Used            Kind = "usage.recorded"
+
+	PolicyRefused    Kind = "policy.refused"
+	ApprovalAsked    Kind = "approval.asked"
+	ApprovalVoted    Kind = "approval.voted"
+	ApprovalAnswered Kind = "approval.answered"
+	ApprovalExpired  Kind = "approval.expired"
+	GrantIssued      Kind = "grant.issued"
+	GrantSpent       Kind = "grant.spent"
+	GrantRevoked     Kind = "grant.revoked"
+	KeyRotated       Kind = "key.rotated"
 )
 
 // Hash links an event to all events before it.

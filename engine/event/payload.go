@@ -21,6 +21,10 @@ type DecidedData struct {
 	Model      string          `json:"model,omitempty"`
 	Cache      string          `json:"cache"`
 	DurationUS int64           `json:"duration_us"`
+	Code       string          `json:"code,omitempty"`
+	Counted    string          `json:"counted,omitempty"` // the rule whose limits the call used
+	Amount     int64           `json:"amount_micro,omitempty"`
+	Past       []string        `json:"past,omitempty"` // pieces of history that the call is
 }
 
 // ReportedData is the payload of Reported.
@@ -30,6 +34,7 @@ type ReportedData struct {
 	DurationUS   int64        `json:"duration_us"`
 	ResultBytes  int          `json:"result_bytes"`
 	ResultSHA256 string       `json:"result_sha256,omitempty"`
+	Past         []string     `json:"past,omitempty"` // pieces of history that a good outcome makes
 }
 
 // UsedData is the payload of Used.
@@ -73,4 +78,45 @@ type PolicyLoadedData struct {
 	Version string `json:"policy_version"`
 	Rules   int    `json:"rules"`
 	Observe bool   `json:"observe"`
+	By      string `json:"loaded_by,omitempty"`
+	Comment string `json:"comment,omitempty"`
+}
+
+// PolicyRefusedData is the payload of PolicyRefused.
+type PolicyRefusedData struct {
+	Name     string   `json:"name"`
+	By       string   `json:"loaded_by"`
+	Problems []string `json:"problems"`
+}
+
+// The payload of ApprovalAsked, and of GrantIssued, is the record that operators
+// see: snapshot.Approval and snapshot.Grant.
+
+// ApprovalAnsweredData is the payload of ApprovalVoted, ApprovalAnswered and
+// ApprovalExpired.
+type ApprovalAnsweredData struct {
+	Approval string `json:"approval_id"`
+	Status   string `json:"status"`
+	By       string `json:"by,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Grant    string `json:"grant_id,omitempty"`
+}
+
+// GrantSpentData is the payload of GrantSpent.
+type GrantSpentData struct {
+	Grant string  `json:"jti"`
+	Call  call.ID `json:"call_id,omitempty"`
+	Node  string  `json:"node,omitempty"` // that spent it, if it was not the issuer
+}
+
+// GrantRevokedData is the payload of GrantRevoked.
+type GrantRevokedData struct {
+	Grant string `json:"jti"`
+	By    string `json:"by"`
+}
+
+// KeyRotatedData is the payload of KeyRotated.
+type KeyRotatedData struct {
+	Key string `json:"kid"`
+	By  string `json:"by"`
 }

@@ -54,6 +54,9 @@ type Meter struct {
 	Models  *Family[ModelMeter]
 	Agents  *Family[AgentMeter]
 	Classes *Family[Counter] // failed reports by class of error
+	Shadow  *Family[ShadowMeter]
+
+	Grants GrantMeter
 }
 
 // New returns a Meter that has counted nothing.
@@ -64,6 +67,8 @@ func New() *Meter {
 		Models:  new(Family[ModelMeter]),
 		Agents:  new(Family[AgentMeter]),
 		Classes: new(Family[Counter]),
+		Shadow:  new(Family[ShadowMeter]),
+		Grants:  GrantMeter{Refused: new(Family[Counter])},
 	}
 }
 

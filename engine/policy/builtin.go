@@ -24,7 +24,7 @@ func Builtin(name string) (*Set, bool) {
 	if !ok {
 		return nil, false
 	}
-	s, err := Parse(name, src)
+	s, err := Parse(name, src, nil)
 	if err != nil {
 		panic(fmt.Sprintf("policy: %v", err)) // a test reads every one
 	}

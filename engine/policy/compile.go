@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -10,41 +11,100 @@ import (
 )
 
 // compile makes a Set of a file without mistakes.
-func (r *reader) compile(catalogue *tool.Catalogue) *Set {
+func (r *reader) compile(own *tool.Catalogue) *Set {
 	unknown := call.Deny
 	if u := r.file.Defaults.UnknownTool; u != nil {
 		unknown = *u
 	}
 	s := &Set{
 		observe:   r.file.Defaults.Mode.Text() == "observe",
-		rules:     len(r.rules),
-		catalogue: catalogue,
-		unknown:   Verdict{unknown, UnknownTool, unknownToolReasons[unknown]},
+		written:   len(r.read),
+		catalogue: own,
+		all:       r.tools.all,
+		kinds:     r.tools.kinds,
+		classes:   r.classes,
+		run:       r.run,
+		loop:      r.loop,
+		ask:       r.ask,
+		pasts:     r.pasts,
+		unknown:   Verdict{Effect: unknown, Rule: UnknownTool, Reason: unknownToolReasons[unknown], Code: UnknownTool},
 	}
-	if r.file.At.Has("agents") {
-		s.agents, s.classes = rankClasses(r.classes)
+	if unknown == call.Ask {
+		s.unknown.Ask = r.ask
 	}
+	s.pasts.line(r.tools)
+	s.memo.seed = maphash.MakeSeed()
 	// A rank is a rule's strength: the lowest of all that match decides.
-	slices.SortFunc(r.rules, func(a, b rule) int {
-		return cmp.Or(cmp.Compare(a.effect, b.effect), strings.Compare(a.id, b.id))
-	})
-	all := map[string]*toolRules{}
+	slices.SortFunc(r.read, (*rule).compare)
+	s.rules = make([]*rule, 0, len(r.read))
+	for _, rule := range r.read {
+		s.unlisted = append(s.unlisted, rule.tools...)
+		s.history = s.history || rule.history()
+		if rule.shadow {
+			s.shadows = append(s.shadows, rule)
+		} else {
+			s.rules = append(s.rules, rule)
+		}
+	}
+	s.cut = cuts(s.rules)
 	names := interned{}
-	for i, rule := range r.rules {
-		s.ranked = append(s.ranked, Verdict{rule.effect, rule.id, rule.reason})
-		for _, m := range rule.tools {
-			s.named = append(s.named, m)
-			key := m.tools.String()
-			if all[key] == nil {
-				all[key] = &toolRules{tools: m.tools}
+	s.enforce = lineUp(s.rules, r.tools.names, names)
+	s.shadow = lineUp(s.shadows, r.tools.names, names)
+	return s
+}
+
+// compare puts the stronger rule first, of equals the one with the smaller id.
+func (r *rule) compare(o *rule) int {
+	if r.effect != o.effect {
+		return cmp.Compare(r.effect, o.effect)
+	}
+	return strings.Compare(r.id, o.id)
+}
+
+// cuts says for each rank how far ranks matter once its rule matches: behind a
+// deny none does, behind an ask all others that ask may still be broken, behind an
+// allow none does. What is open cuts nothing.
+func cuts(rules []*rule) []int32 {
+	out := make([]int32, len(rules))
+	allows := int32(len(rules))
+	for i := len(rules) - 1; i >= 0; i-- {
+		if rules[i].effect == call.Allow {
+			allows = int32(i)
+		}
+		switch {
+		case rules[i].open():
+			out[i] = none
+		case rules[i].effect == call.Ask:
+			out[i] = allows
+		default:
+			out[i] = int32(i) + 1
+		}
+	}
+	return out
+}
+
+func lineUp(rules []*rule, known []string, names interned) lineups {
+	all := make(map[string]*toolRules, len(rules)/4+1)
+	for i := range rules {
+		for _, m := range rules[i].tools {
+			key := m.tools.head
+			if m.tools.glob != nil {
+				key = m.tools.String()
 			}
-			for _, a := range rule.agents {
-				all[key].agents = append(all[key].agents, ranked{names.pattern(a), int32(i)})
+			t := all[key]
+			if t == nil {
+				t = &toolRules{tools: m.tools}
+				all[key] = t
+			}
+			for _, a := range rules[i].agents {
+				t.agents = append(t.agents, ranked{names.pattern(a.agents), int32(i)})
 			}
 		}
 	}
-	s.tools = newLineups(all, catalogue.Names())
-	return s
+	if len(all) == 0 {
+		return lineups{}
+	}
+	return newLineups(all, known)
 }
 
 // interned holds one copy of each text: rules repeat a few agents over and over,
@@ -58,41 +118,4 @@ func (in interned) pattern(p pattern) pattern {
 		in[p.head] = p.head
 	}
 	return p
-}
-
-// rankClasses ranks the patterns of all entries, the most specific first, so
-// that the lowest rank that matches an agent is its entry. Where two are equally
-// specific the stricter comes first.
-func rankClasses(classes map[string]class) (*index, []call.Scope) {
-	type entry struct {
-		pattern
-		limit call.Scope
-	}
-	var all []entry
-	for _, c := range classes {
-		for _, p := range c.match {
-			all = append(all, entry{p, c.limit})
-		}
-	}
-	slices.SortFunc(all, func(a, b entry) int {
-		return cmp.Or(
-			cmp.Compare(b.specificity(), a.specificity()),
-			cmp.Compare(a.limit, b.limit),
-		)
-	})
-	patterns := make([]ranked, len(all))
-	limits := make([]call.Scope, len(all))
-	for i, e := range all {
-		patterns[i], limits[i] = ranked{e.pattern, int32(i)}, e.limit
-	}
-	return newIndex(patterns), limits
-}
-
-// specificity grows with the text before the first "*"; a whole name is more
-// specific than any pattern that matches it.
-func (p *pattern) specificity() int {
-	if p.glob == nil {
-		return 2*len(p.head) + 1
-	}
-	return 2 * len(p.head)
 }

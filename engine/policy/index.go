@@ -19,58 +19,54 @@ type ranked struct {
 	rank int32
 }
 
-// index finds the lowest rank among many patterns that match a name.
-type index struct {
-	low   int32            // the lowest rank of all
-	every int32            // of the pattern "*"
-	exact map[string]int32 // of patterns without "*"
-	heads heads            // all others
-}
-
-// byRank sorts patterns for first.
+// byRank sorts patterns in rising rank.
 func byRank(all []ranked) []ranked {
 	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
 	return all
 }
 
-// first is the lowest rank in a few patterns that are sorted by rank.
-func first(few []ranked, name string) int32 {
-	for i := range few {
-		if few[i].match(name) {
-			return few[i].rank
-		}
-	}
-	return none
+// index finds the ranks of patterns that match a name.
+type index struct {
+	low   int32              // the lowest rank of all
+	every []int32            // of the pattern "*", rising
+	exact map[string][]int32 // of patterns without "*", rising
+	heads heads              // all others
 }
 
+// newIndex takes patterns in rising rank.
 func newIndex(all []ranked) *index {
-	ix := &index{low: none, every: none, exact: map[string]int32{}}
+	ix := &index{low: none}
+	if len(all) > 0 {
+		ix.low = all[0].rank
+	}
 	var globs []ranked
-	opened := map[string]bool{}
-	for _, p := range byRank(slices.Clone(all)) {
-		ix.low = min(ix.low, p.rank)
+	for _, p := range all {
 		switch {
-		case p.glob != nil && opened[p.head]:
-			// A lower rank matches all that this one could.
 		case p.all():
-			ix.every = min(ix.every, p.rank)
+			ix.every = append(ix.every, p.rank)
 		case p.glob != nil:
 			globs = append(globs, p)
-			opened[p.head] = p.open()
 		default:
-			if _, ok := ix.exact[p.head]; !ok {
-				ix.exact[p.head] = p.rank
+			if ix.exact == nil {
+				ix.exact = make(map[string][]int32, len(all))
 			}
+			ix.exact[p.head] = append(ix.exact[p.head], p.rank)
 		}
 	}
 	ix.heads = newHeads(globs)
 	return ix
 }
 
-func (ix *index) best(name string) int32 {
-	best := ix.every
-	if r, ok := ix.exact[name]; ok {
-		best = min(best, r)
+func (ix *index) find(name string, f *finding) {
+	for _, rank := range ix.every {
+		if !f.add(rank) {
+			break
+		}
+	}
+	for _, rank := range ix.exact[name] {
+		if !f.add(rank) {
+			break
+		}
 	}
 	for _, n := range ix.heads.lengths {
 		if n > len(name) {
@@ -79,16 +75,53 @@ func (ix *index) best(name string) int32 {
 		list := ix.heads.at[name[:n]]
 		for i := range list {
 			p := &list[i]
-			if p.rank >= best {
+			if p.rank >= f.bound {
 				break
 			}
-			if p.match(name) {
-				best = p.rank
+			if p.match(name) && !f.add(p.rank) {
 				break
 			}
 		}
 	}
-	return best
+}
+
+// first is the lowest rank that matches.
+func (ix *index) first(name string) int32 {
+	f := finding{bound: none}
+	f.ranks = f.few[:0]
+	ix.find(name, &f)
+	if len(f.ranks) == 0 {
+		return none
+	}
+	return slices.Min(f.ranks)
+}
+
+// finding collects ranks below a bound that falls while it finds.
+type finding struct {
+	ranks []int32
+	cut   []int32 // by rank, how far the bound falls; nil: it does not
+	bound int32
+	few   [32]int32
+}
+
+// add reports whether a greater rank could be added too.
+func (f *finding) add(rank int32) bool {
+	if rank >= f.bound {
+		return false
+	}
+	f.ranks = append(f.ranks, rank)
+	if f.cut != nil {
+		f.bound = min(f.bound, f.cut[rank])
+	}
+	return true
+}
+
+// sorted are the ranks below the bound, rising, each once.
+func (f *finding) sorted() []int32 {
+	slices.Sort(f.ranks)
+	ranks := slices.Compact(f.ranks)
+	n, _ := slices.BinarySearch(ranks, f.bound)
+	return ranks[:n]
 }
 
 // heads finds patterns by the text before their first "*".
@@ -99,6 +132,9 @@ type heads struct {
 
 // newHeads takes patterns in rising rank.
 func newHeads(globs []ranked) heads {
+	if len(globs) == 0 {
+		return heads{}
+	}
 	h := heads{at: map[string][]ranked{}}
 	seen := map[int]bool{}
 	for _, p := range globs {

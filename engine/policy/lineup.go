@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// lineups finds the lowest rank among the rules that match a tool and an agent.
+// lineups finds the ranks of the rules that match a tool and an agent.
 // Tools that are known when the policy is loaded have their rules lined up; for
 // any other the patterns of tools are tried.
 type lineups struct {
@@ -41,6 +41,7 @@ func newLineups(all map[string]*toolRules, known []string) lineups {
 	var agents [][]ranked // of globs, by their rank
 	for _, text := range slices.Sorted(maps.Keys(all)) {
 		t := all[text]
+		byRank(t.agents)
 		if t.tools.glob == nil {
 			exact[text] = t
 			continue
@@ -95,33 +96,37 @@ func (l *lineups) lineUp(name string, exact *toolRules, agents [][]ranked, every
 			out.large = append(out.large, l.by[i])
 		}
 	}
-	out.few = slices.Clip(byRank(out.few))
+	out.few = byRank(out.few)
 	slices.SortStableFunc(out.large, func(a, b *index) int { return cmp.Compare(a.low, b.low) })
 	return out
 }
 
-func (l *lineups) best(tool, agent string) int32 {
+// find collects the ranks of all rules that match.
+func (l *lineups) find(tool, agent string, f *finding) {
 	line, ok := l.known[tool]
-	best := first(line.few, agent)
-	for _, ix := range line.large {
-		if ix.low >= best {
+	for i := range line.few {
+		if p := &line.few[i]; p.match(agent) && !f.add(p.rank) {
 			break
 		}
-		best = min(best, ix.best(agent))
+	}
+	for _, ix := range line.large {
+		if ix.low >= f.bound {
+			break
+		}
+		ix.find(agent, f)
 	}
 	if ok && !line.tried {
-		return best
+		return
 	}
 	if !ok && l.every != nil {
-		best = l.every.best(agent)
+		l.every.find(agent, f)
 	}
 	l.each(tool, func(i int32) bool {
-		if l.by[i].low < best {
-			best = min(best, l.by[i].best(agent))
+		if l.by[i].low < f.bound {
+			l.by[i].find(agent, f)
 		}
 		return true
 	})
-	return best
 }
 
 // each calls f for the patterns that match, but for "*", until it returns false.

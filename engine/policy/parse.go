@@ -3,64 +3,79 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"unicode"
+	"time"
 
 	"m1/engine/call"
 	"m1/engine/source"
 	"m1/engine/tool"
 )
 
-// Parse reads a policy file, called name in problems. The error is
-// source.Problems with every mistake of the file; there is no Set then.
-func Parse(name string, src []byte) (*Set, error) {
-	r := reader{ids: map[string]int{}}
+// The bounds of how long a question stays open, and its default.
+const (
+	defaultTTL = 5 * time.Minute
+	minTTL     = 10 * time.Second
+	maxTTL     = 24 * time.Hour
+)
+
+// Parse reads a policy file, called name in problems. Conditions are typed against
+// the tools of base and those of the file, which win; base is nil if no others are
+// known. The tests of the file are run. The error is source.Problems with every
+// mistake of the file; there is no Set then.
+func Parse(name string, src []byte, base *tool.Catalogue) (*Set, error) {
+	r := reader{}
 	r.ps.Add(source.Decode(name, src, &r.file))
 	if r.file.At.IsZero() {
 		return nil, r.ps.Err()
 	}
 	r.header()
 	r.agents()
+	r.lists()
+	r.runLimits()
+	own, err := tool.Read(r.file.Tools)
+	r.ps.Add(err)
+	r.tools = newToolbox(own, base)
+	r.conditions = newConditions(r.file.Lists)
+	r.ids, r.read = make(map[string]int, len(r.file.Rules)), make([]*rule, 0, len(r.file.Rules))
 	for i := range r.file.Rules {
 		r.rule(i, &r.file.Rules[i])
 	}
-	catalogue, err := tool.Read(r.file.Tools)
-	r.ps.Add(err)
+	cases := r.tests()
+	if len(r.ps) > 0 {
+		return nil, r.ps.Err()
+	}
+	sum := sha256.Sum256(src)
+	s := r.compile(own)
+	s.name, s.version, s.source = name, "sha256:"+hex.EncodeToString(sum[:]), string(src)
+	s.cases = cases
+	r.idle(s)
+	for _, t := range s.Test() {
+		if !t.OK {
+			r.ps.Add(t.problem)
+		}
+	}
 	if err := r.ps.Err(); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(src)
-	s := r.compile(catalogue)
-	s.name, s.version = name, "sha256:"+hex.EncodeToString(sum[:])
 	return s, nil
 }
 
 // reader checks what the types of the file cannot.
 type reader struct {
-	file    file
-	ps      source.Problems
-	ids     map[string]int // index of the rule that has the id
-	classes map[string]class
-	entries []string // names of classes, sorted
-	rules   []rule
-}
-
-// class is an entry under agents.
-type class struct {
-	match []pattern
-	limit call.Scope
-}
-
-// rule is a rule with its patterns read.
-type rule struct {
-	id     string
-	effect call.Effect
-	reason string
-	agents []pattern
-	tools  []mention
+	file       file
+	ps         source.Problems
+	ids        map[string]int // index of the rule that has the id
+	entries    map[string]class
+	names      []string // of entries, sorted
+	classes    *classes
+	ask        *AskRule
+	tools      *toolbox
+	conditions *conditions
+	read       []*rule
+	pasts      pasts
+	loop       loopGuard
+	run        runLimits
 }
 
 func (r *reader) header() {
@@ -76,9 +91,57 @@ func (r *reader) header() {
 		r.ps.Add(d.At.In("decision", "must be deny: what nobody thought of must not pass",
 			"write a rule that allows what should pass"))
 	}
-	if !d.Mode.IsZero() && d.Mode.Text() != "enforce" && d.Mode.Text() != "observe" {
-		r.ps.Add(d.Mode.Problem("must be enforce or observe", source.DidYouMean(d.Mode.Text(), []string{"enforce", "observe"})))
+	if d.OnError != call.Deny {
+		r.ps.Add(d.At.In("on_error", "must be deny: a rule that cannot be asked lets nothing pass", ""))
 	}
+	r.oneOf(d.Mode, "enforce", "observe")
+	r.ask = &AskRule{TTL: defaultTTL, Approvals: 1, MaxTTL: defaultTTL, MaxUses: 1}
+	if a := &d.Ask; !a.At.IsZero() {
+		if a.At.Has("ttl") {
+			r.ask.TTL = r.within(a.At, "ttl", a.TTL, minTTL, maxTTL)
+			r.ask.MaxTTL = r.ask.TTL
+		}
+		if a.OnTimeout != call.Deny {
+			r.ps.Add(a.At.In("on_timeout", "must be deny: a question that nobody answers is no yes", ""))
+		}
+		r.oneOf(a.Bind, "args")
+	}
+}
+
+// oneOf tells a word that is there and none of words.
+func (r *reader) oneOf(at source.Node, words ...string) {
+	if at.IsZero() || at.IsText() && slices.Contains(words, at.Text()) {
+		return
+	}
+	r.ps.Add(at.Problem("must be "+either(words), source.DidYouMean(at.Text(), words)))
+}
+
+func either(words []string) string {
+	out := words[0]
+	for i, w := range words[1:] {
+		if i == len(words)-2 {
+			out += " or " + w
+		} else {
+			out += ", " + w
+		}
+	}
+	return out
+}
+
+// within tells a duration of a field that is out of its bounds.
+func (r *reader) within(at source.Node, field string, d, low, high time.Duration) time.Duration {
+	if d < low || d > high {
+		r.ps.Add(at.In(field, "must be from "+short(low)+" to "+short(high), "write it like 250ms, 30s or 1h30m"))
+	}
+	return d
+}
+
+// number tells a number of a field that is out of its bounds.
+func (r *reader) number(at source.Node, field string, n, low, high int) int {
+	if n < low || n > high {
+		r.ps.Add(at.In(field, "must be a whole number from "+digits(low)+" to "+digits(high), ""))
+	}
+	return n
 }
 
 func (r *reader) agents() {
@@ -86,7 +149,7 @@ func (r *reader) agents() {
 	if f.At.Field("agents").IsMapping() && len(f.Agents) == 0 {
 		r.ps.Add(f.At.In("agents", "names nobody, so nobody could do anything", "leave it out to know no agents apart"))
 	}
-	r.classes = make(map[string]class, len(f.Agents))
+	r.entries = make(map[string]class, len(f.Agents))
 	for name, a := range f.Agents {
 		if a.At.IsZero() {
 			continue
@@ -106,9 +169,12 @@ func (r *reader) agents() {
 				c.match = append(c.match, p)
 			}
 		}
-		r.classes[name] = c
+		r.entries[name] = c
 	}
-	r.entries = slices.Sorted(maps.Keys(r.classes))
+	r.names = slices.Sorted(maps.Keys(r.entries))
+	if f.At.Has("agents") {
+		r.classes = newClasses(r.entries)
+	}
 }
 
 // pattern reads the text at a place; one with a mistake is told and not good.
@@ -123,81 +189,26 @@ func (r *reader) pattern(at source.Node, text string) (p pattern, good bool) {
 	return p, err == nil
 }
 
-func (r *reader) rule(n int, f *fileRule) {
-	if f.At.IsZero() {
-		return
-	}
-	r.checkID(n, f)
-	if !f.At.Has("effect") {
-		r.ps.Add(f.At.In("effect", "missing", "want allow, ask or deny"))
-	}
-	if len(f.Tools) == 0 && (!f.At.Has("tools") || f.At.Field("tools").IsList()) {
-		r.ps.Add(f.At.In("tools", "names no tool", `write ["*"] for every tool`))
-	}
-	if len(f.Agents) == 0 && f.At.Field("agents").IsList() {
-		r.ps.Add(f.At.In("agents", "names nobody", "leave it out for every agent"))
-	}
-	out := rule{id: f.ID, effect: f.Effect, reason: reason(f.ID, f.Effect, f.Reason)}
-	for i, at := range f.At.Field("tools").Items() {
-		if p, good := r.pattern(at, f.Tools[i]); good {
-			out.tools = append(out.tools, mention{tools: p, text: f.Tools[i], at: at})
-		}
-	}
-	out.agents = r.ruleAgents(f)
-	r.rules = append(r.rules, out)
-}
+// maxListed bounds the lists that conditions look into.
+const maxListed = 100_000
 
-func (r *reader) checkID(n int, f *fileRule) {
-	reserved := []string{Default, UnknownTool, UnknownAgent, MaxScope}
-	first, taken := r.ids[f.ID]
-	switch {
-	case !f.At.Has("id"):
-		r.ps.Add(f.At.In("id", "missing", "every rule needs a name of its own"))
-	case !f.At.Field("id").IsText():
-		// told by Decode
-	case f.ID == "" || strings.TrimSpace(f.ID) != f.ID || strings.ContainsFunc(f.ID, unicode.IsControl):
-		r.ps.Add(f.At.In("id", fmt.Sprintf("%q cannot be the id of a rule", f.ID), "want a short name"))
-	case slices.Contains(reserved, f.ID):
-		r.ps.Add(f.At.In("id", fmt.Sprintf("%q says that no rule decided", f.ID), "choose another id"))
-	case taken:
-		r.ps.Add(f.At.In("id", fmt.Sprintf("%q is the id of rules[%d] already", f.ID, first), "choose another id"))
-	}
-	if !taken {
-		r.ids[f.ID] = n
+func (r *reader) lists() {
+	for key, value := range r.file.At.Field("lists").Members() {
+		if p, err := parsePattern(key.Text()); err != nil || !isWord(p.head) || p.glob != nil {
+			r.ps.Add(key.Problem("the name of a list must be a word", "conditions say lists."+"name"))
+		}
+		if n := len(r.file.Lists[key.Text()]); n > maxListed {
+			r.ps.Add(value.Problem("has "+digits(n)+" items, more than "+digits(maxListed), ""))
+		}
 	}
 }
 
-// ruleAgents are the patterns of the agents that a rule is for. A word is the
-// name of an entry under agents, or else the id of an agent.
-func (r *reader) ruleAgents(f *fileRule) []pattern {
-	if !f.At.Has("agents") {
-		return []pattern{everybody}
-	}
-	var out []pattern
-	for i, at := range f.At.Field("agents").Items() {
-		text := f.Agents[i]
-		if c, ok := r.classes[text]; ok && at.IsText() {
-			out = append(out, c.match...)
-			continue
-		}
-		p, good := r.pattern(at, text)
-		if !good {
-			continue
-		}
-		if hint := source.DidYouMean(text, r.entries); hint != "" && p.glob == nil && !r.expected(text) {
-			r.ps.Add(at.Problem("no entry under agents has this name", hint+" (if it is an agent's id, name it under agents)"))
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// expected reports whether an entry, other than one for everybody, matches id.
-func (r *reader) expected(id string) bool {
-	for _, c := range r.classes {
-		if slices.ContainsFunc(c.match, func(p pattern) bool { return !p.all() && p.match(id) }) {
-			return true
+// isWord reports whether s can stand behind a dot in a condition.
+func isWord(s string) bool {
+	for i, c := range s {
+		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
+			return false
 		}
 	}
-	return false
+	return s != ""
 }

@@ -98,3 +98,36 @@ func (p *pattern) open() bool { return p.glob == anything }
 
 // all reports that every name matches.
 func (p *pattern) all() bool { return *p == everybody }
+
+// specificity grows with the text before the first "*"; a whole name is more
+// specific than any pattern that matches it.
+func (p *pattern) specificity() int {
+	if p.glob == nil {
+		return 2*len(p.head) + 1
+	}
+	return 2 * len(p.head)
+}
+
+// meets reports whether a name may be that both match; it may err on that side.
+func (p *pattern) meets(q *pattern) bool {
+	switch {
+	case p.glob == nil:
+		return q.match(p.head)
+	case q.glob == nil:
+		return p.match(q.head)
+	default:
+		return strings.HasPrefix(p.head, q.head) || strings.HasPrefix(q.head, p.head)
+	}
+}
+
+// covers reports that p matches every name that q matches; it may miss some.
+func (p *pattern) covers(q *pattern) bool {
+	switch {
+	case q.glob == nil:
+		return p.match(q.head)
+	case p.open():
+		return strings.HasPrefix(q.head, p.head)
+	default:
+		return p.String() == q.String()
+	}
+}

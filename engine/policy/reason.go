@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"m1/engine/call"
 )
@@ -45,5 +46,21 @@ func reason(id string, effect call.Effect, given string) string {
 		return rule + " wants a person to decide; wait for the answer"
 	default:
 		return rule + " denies this call; do not repeat it, do it another way or ask the operator"
+	}
+}
+
+// broken denies because a rule that would be stricter could not be asked.
+func (r *rule) broken() Verdict {
+	return Verdict{
+		Rule: r.id, Code: PolicyError,
+		Reason: "policy error in rule " + strconv.Quote(r.id) + ": its condition could not be read with these arguments, so the call is denied; check the arguments, or ask the operator",
+	}
+}
+
+// usedUp denies because the limit of the only rule that lets it through is used up.
+func (r *rule) usedUp(retry time.Duration) Verdict {
+	return Verdict{
+		Rule: r.id, Code: RateLimit, Retry: max(retry, 0),
+		Reason: "the limit of rule " + strconv.Quote(r.id) + " is used up (" + counts(r.counted) + "); try again " + sooner(retry),
 	}
 }

@@ -24,7 +24,8 @@ type answers struct {
 	bytes int
 }
 
-// answerKey is the digest of agent and key: of one size, however long they are.
+// answerKey is the digest of agent, key and grant: of one size, however long they
+// are.
 type answerKey [sha256.Size]byte
 
 // kept is one answer. Once done is closed nothing but its place changes.
@@ -44,9 +45,13 @@ func newAnswers(keepFor time.Duration, keepBytes int) *answers {
 	return &answers{keepFor: keepFor, keepBytes: keepBytes, byKey: map[answerKey]*kept{}, used: list.New()}
 }
 
-func keyOf(agent, key string) answerKey {
-	a, k := sha256.Sum256([]byte(agent)), sha256.Sum256([]byte(key))
-	return sha256.Sum256(append(a[:], k[:]...))
+func keyOf(parts ...string) answerKey {
+	var digests []byte
+	for _, p := range parts {
+		d := sha256.Sum256([]byte(p))
+		digests = append(digests, d[:]...)
+	}
+	return sha256.Sum256(digests)
 }
 
 // once returns the answer that was given to key, or decides and keeps it if

@@ -18,7 +18,7 @@ import (
 
 // The defaults of Options.
 const (
-	DefaultMaxBody   = 8 << 20
+	DefaultMaxBody   = guard.MaxBody
 	DefaultKeepFor   = 10 * time.Minute
 	DefaultKeepBytes = 32 << 20
 )
@@ -84,12 +84,12 @@ func Agents(o Options) ([]guard.Route, error) {
 	}
 	s := &server{Options: o, kept: newAnswers(o.KeepFor, o.KeepBytes)}
 	return []guard.Route{
-		{Method: http.MethodPost, Pattern: "/v1/tool_calls", Serve: s.propose},
-		{Method: http.MethodPost, Pattern: "/v1/tool_calls/{id}/result", Serve: s.report},
-		{Method: http.MethodPost, Pattern: "/v1/usage", Serve: s.use},
-		{Method: http.MethodPost, Pattern: "/v1/runs", Serve: s.startRun},
-		{Method: http.MethodPost, Pattern: "/v1/runs/{id}/end", Serve: s.endRun},
-		{Method: http.MethodGet, Pattern: "/v1/tools", Serve: s.tools},
+		{Method: http.MethodPost, Pattern: "/v1/tool_calls", Roles: guard.Agents, Serve: s.propose},
+		{Method: http.MethodPost, Pattern: "/v1/tool_calls/{id}/result", Roles: guard.Agents, Serve: s.report},
+		{Method: http.MethodPost, Pattern: "/v1/usage", Roles: guard.Agents, Serve: s.use},
+		{Method: http.MethodPost, Pattern: "/v1/runs", Roles: guard.Agents, Serve: s.startRun},
+		{Method: http.MethodPost, Pattern: "/v1/runs/{id}/end", Roles: guard.Agents, Serve: s.endRun},
+		{Method: http.MethodGet, Pattern: "/v1/tools", Roles: guard.AgentsAndViewers, Serve: s.tools},
 	}, nil
 }
 

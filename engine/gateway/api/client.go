@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	jsonx "github.com/go-json-experiment/json"
@@ -43,19 +41,12 @@ func (c *Client) Close() { c.conn.Close() }
 // then gives the same answer again, or decides anew if that was a hit. On any error the Decision denies and its
 // reason says what to do.
 func (c *Client) Propose(ctx context.Context, p call.Proposal) (call.Decision, error) {
-	in := toolCallRequest{
-		Agent: &agent{ID: string(p.Agent), Type: p.AgentType}, RunID: string(p.Run), ToolUseID: p.ToolUse,
-		ToolName: p.Tool, ToolInput: jsontext.Value(p.Args), Model: p.Model,
-	}
-	if len(p.Args) == 0 {
-		in.ToolInput = jsontext.Value("{}")
-	}
 	var header http.Header
 	if p.ToolUse != "" {
 		header = http.Header{"Idempotency-Key": {p.ToolUse}}
 	}
 	var out toolCallAnswer
-	if err := c.ask(ctx, "/v1/tool_calls", header, in, &out); err != nil {
+	if err := c.ask(ctx, "/v1/tool_calls", header, proposed(p), &out); err != nil {
 		return call.Decision{Reason: "M1 did not decide, so the call is blocked: " + err.Error()}, err
 	}
 	if out.ID == "" {
@@ -63,12 +54,16 @@ func (c *Client) Propose(ctx context.Context, p call.Proposal) (call.Decision, e
 		return call.Decision{Reason: "M1 did not decide, so the call is blocked: " + err.Error()}, err
 	}
 	d := call.Decision{
-		ID: out.ID, Effect: out.Decision, Would: out.Decision, Rule: out.RuleID, Reason: out.Reason, Version: out.PolicyVersion,
+		ID: out.ID, Effect: out.Decision, Would: out.Decision, Rule: out.RuleID, Code: out.Code, Reason: out.Reason, Version: out.PolicyVersion,
 		Duration: time.Duration(out.DurationUS) * time.Microsecond,
+		Retry:    time.Duration(out.RetryAfterMS) * time.Millisecond,
 		Cache:    call.CacheAnswer{Status: out.Cache.Status, Tier: out.Cache.Tier, Result: json.RawMessage(out.Cache.Result)},
 	}
 	if out.Would != nil {
 		d.Would = *out.Would
+	}
+	if out.Approval != nil {
+		d.Approval = &call.Approval{ID: out.Approval.ID, ExpiresAt: out.Approval.ExpiresAt}
 	}
 	if out.Cache.AgeMS != nil {
 		d.Cache.Age = time.Duration(*out.Cache.AgeMS) * time.Millisecond
@@ -81,13 +76,33 @@ func (c *Client) Propose(ctx context.Context, p call.Proposal) (call.Decision, e
 	return d, nil
 }
 
+// WriteProposal is the body that ReadProposal reads.
+func WriteProposal(p call.Proposal) ([]byte, error) {
+	body, err := jsonx.Marshal(proposed(p))
+	if err != nil {
+		return nil, fmt.Errorf("api: encode request: %w", err)
+	}
+	return body, nil
+}
+
+func proposed(p call.Proposal) toolCallRequest {
+	in := toolCallRequest{
+		Agent: &agent{ID: string(p.Agent), Type: p.AgentType}, RunID: string(p.Run), ToolUseID: p.ToolUse,
+		ToolName: p.Tool, ToolInput: jsontext.Value(p.Args), Model: p.Model, Grant: p.Grant,
+	}
+	if len(p.Args) == 0 {
+		in.ToolInput = jsontext.Value("{}")
+	}
+	return in
+}
+
 // Report tells what came of a released call.
 func (c *Client) Report(ctx context.Context, r call.Report) error {
 	in := resultRequest{
 		Status: string(r.Outcome), Result: jsontext.Value(r.Result), ErrorType: r.ErrorType,
 		DurationMS: float64(r.Duration) / float64(time.Millisecond),
 	}
-	return c.ask(ctx, "/v1/tool_calls/"+segment(string(r.ID))+"/result", nil, in, new(resultAnswer))
+	return c.ask(ctx, "/v1/tool_calls/"+guard.Segment(string(r.ID))+"/result", nil, in, new(resultAnswer))
 }
 
 // Use records what a model call consumed. Usage without a provider is recorded
@@ -119,14 +134,26 @@ func (c *Client) Use(ctx context.Context, u call.Usage) (call.Charge, error) {
 }
 
 // StartRun begins an agent run. The wire has no place for Model: it is not sent.
+// MaxRuntime is rounded up to whole seconds.
 func (c *Client) StartRun(ctx context.Context, r call.Run) error {
 	in := runRequest{RunID: string(r.ID), Agent: &agentName{ID: string(r.Agent)}, Goal: r.Goal}
+	if l := r.Limits; l != (call.RunLimits{}) {
+		in.Constraints = &constraints{MaxToolCalls: limit(l.MaxToolCalls), MaxSteps: limit(l.MaxSteps), MaxRuntimeS: limit(int64((l.MaxRuntime + time.Second - 1) / time.Second))}
+	}
 	return c.ask(ctx, "/v1/runs", nil, in, new(runAnswer))
+}
+
+// limit is n as the wire has it, where 0 is no limit.
+func limit(n int64) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 // EndRun ends an agent run.
 func (c *Client) EndRun(ctx context.Context, run call.RunID, stopReason string) error {
-	return c.ask(ctx, "/v1/runs/"+segment(string(run))+"/end", nil, endRequest{stopReason}, new(endAnswer))
+	return c.ask(ctx, "/v1/runs/"+guard.Segment(string(run))+"/end", nil, endRequest{stopReason}, new(endAnswer))
 }
 
 // Tools lists the catalogue.
@@ -140,15 +167,6 @@ func (c *Client) Tools(ctx context.Context) ([]Tool, error) {
 		return nil, fmt.Errorf("%w: %w", guard.ErrNotM1, err)
 	}
 	return out.Tools, nil
-}
-
-// segment is id as one part of a path, also where it is "." or "..", which
-// url.PathEscape leaves as they are.
-func segment(id string) string {
-	if id == "." || id == ".." {
-		return strings.ReplaceAll(id, ".", "%2E")
-	}
-	return url.PathEscape(id)
 }
 
 // ask posts in and reads the answer into out, which points to a struct.

@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	example = regexp.MustCompile(`(?s)curl -s \$M1(/[^ ]+) -H "Authorization: Bearer \$M1_TOKEN" -H 'Content-Type: application/json'[^{]*?-d '([^']+)'`)
+	example = regexp.MustCompile(`(?s)curl -s \$M1(/[^ ]+) -H "Authorization: Bearer \$AGENT_TOKEN" -H 'Content-Type: application/json'[^{]*?-d '([^']+)'`)
 	charged = regexp.MustCompile(`(?m)^\{"cost_usd".*\}$`)
 	listed  = regexp.MustCompile(`(?s)tools\.yaml <<'YAML'\n(.*?)YAML`)
 )

@@ -21,6 +21,9 @@ import (
 
 const token = "m1_test"
 
+// buildToken speaks for build-* and lint alone.
+const buildToken = "m1_build"
+
 // decider is an engine of which a test says what it answers and sees what it
 // was asked.
 type decider struct {
@@ -90,9 +93,9 @@ func (d *decider) EndRun(_ context.Context, run call.RunID, why string) error {
 	return d.err
 }
 
-func handler(t testing.TB, d gateway.Decider, change ...func(*api.Options)) http.Handler {
-	t.Helper()
-	o := api.Options{
+// options are those of the tests, with a catalogue of two tools.
+func options(d gateway.Decider) api.Options {
+	return api.Options{
 		Decider:    d,
 		ParseUsage: pricing.ParseUsage,
 		Tools: func() []api.Tool {
@@ -102,12 +105,22 @@ func handler(t testing.TB, d gateway.Decider, change ...func(*api.Options)) http
 			}
 		},
 	}
+}
+
+func handler(t testing.TB, d gateway.Decider, change ...func(*api.Options)) http.Handler {
+	t.Helper()
+	o := options(d)
 	for _, c := range change {
 		c(&o)
 	}
 	routes, err := api.Agents(o)
 	require.NoError(t, err)
-	h, err := guard.New(guard.Options{Auth: func(s string) (string, bool) { return "test", s == token }}, routes)
+	h, err := guard.New(guard.Options{Auth: func(s string) (guard.Identity, bool) {
+		if s == buildToken {
+			return guard.Identity{Name: "build", Role: guard.Agent, Agents: []string{"build-*", "lint"}}, true
+		}
+		return guard.Identity{Name: "test", Role: guard.Agent}, s == token
+	}}, routes)
 	require.NoError(t, err)
 	return h
 }

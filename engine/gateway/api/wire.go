@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -32,7 +34,7 @@ type toolCallRequest struct {
 	ToolInput      jsontext.Value  `json:"tool_input"`
 	Model          string          `json:"model,omitzero"`
 	EstimatedUsage *estimatedUsage `json:"estimated_usage,omitzero"`
-	Grant          jsontext.Value  `json:"grant,omitzero"`
+	Grant          string          `json:"grant,omitzero"` // signed
 }
 
 // estimatedUsage is what budgets will reserve for; without budgets it has no
@@ -45,12 +47,24 @@ type toolCallAnswer struct {
 	ID            call.ID      `json:"id"`
 	Decision      call.Effect  `json:"decision"`
 	Would         *call.Effect `json:"would,omitzero"`
+	Code          string       `json:"code,omitzero"`
 	Reason        string       `json:"reason"`
 	RuleID        string       `json:"rule_id"`
 	PolicyVersion string       `json:"policy_version"`
 	Scope         string       `json:"scope"`
 	DurationUS    int64        `json:"duration_us"`
+	RetryAfterMS  int64        `json:"retry_after_ms,omitzero"`
 	Cache         cacheAnswer  `json:"cache"`
+
+	Approval *approvalAnswer `json:"approval,omitzero"`
+}
+
+// approvalAnswer is the open question of a call that a person must answer.
+type approvalAnswer struct {
+	ID        string    `json:"id"`
+	Status    string    `json:"status"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Poll      string    `json:"poll"` // path that waits for the answer
 }
 
 // cacheAnswer has tier, age and result on a hit only.
@@ -100,8 +114,9 @@ type runRequest struct {
 }
 
 type constraints struct {
-	MaxToolCalls jsontext.Value `json:"max_tool_calls,omitzero"`
-	MaxRuntimeS  jsontext.Value `json:"max_runtime_s,omitzero"`
+	MaxToolCalls *int64         `json:"max_tool_calls,omitzero"`
+	MaxSteps     *int64         `json:"max_steps,omitzero"` // model calls
+	MaxRuntimeS  *int64         `json:"max_runtime_s,omitzero"`
 	MaxUSD       jsontext.Value `json:"max_usd,omitzero"`
 }
 
@@ -121,6 +136,3 @@ type endAnswer struct {
 type toolsAnswer struct {
 	Tools []Tool `json:"tools"`
 }
-
-// given says whether a member is there and not null.
-func given(v jsontext.Value) bool { return len(v) > 0 && v.Kind() != 'n' }

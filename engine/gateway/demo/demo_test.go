@@ -23,7 +23,7 @@ func shop(t *testing.T) *engine.Engine {
 	t.Helper()
 	tools, err := tool.Parse("shop.yaml", demo.Tools)
 	require.NoError(t, err)
-	rules, err := policy.Parse("policy.yaml", demo.Policy)
+	rules, err := policy.Parse("policy.yaml", demo.Policy, tools)
 	require.NoError(t, err)
 	require.Empty(t, rules.Unlisted(tools), "a rule of the demo names a tool that the shop does not have")
 	store, err := memory.New(memory.Options{})

@@ -19,7 +19,7 @@ type answer struct {
 	http.ResponseWriter
 	began  time.Time
 	status int // 0 until the header is written
-	caller string
+	caller Identity
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -60,7 +60,7 @@ func (g *guard) finish(a *answer, r *http.Request) {
 	case a.status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	}
-	g.Log.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.Path, "status", a.status, "caller", a.caller, "remote", r.RemoteAddr, "took", time.Since(a.began))
+	g.Log.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.Path, "status", a.status, "caller", a.caller.Name, "role", a.caller.Role, "remote", r.RemoteAddr, "took", time.Since(a.began))
 }
 
 // JSON answers with v as one JSON document. A value that cannot be encoded is a

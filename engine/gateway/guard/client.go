@@ -111,6 +111,15 @@ func (c *Conn) Do(ctx context.Context, method, path string, header http.Header, 
 	if json.Unmarshal(data, &refusal) != nil || refusal.Error == nil || refusal.Error.Code == "" {
 		return nil, fmt.Errorf("%w: %s answers %s to %s %s", ErrNotM1, c.URL(), res.Status, method, strings.SplitN(path, "?", 2)[0])
 	}
-	refusal.Error.Status = res.StatusCode
+	refusal.Error.Status, refusal.Error.Answer = res.StatusCode, data
 	return nil, refusal.Error
+}
+
+// Segment is id as one part of a path, also where it is "." or "..", which
+// url.PathEscape leaves as they are.
+func Segment(id string) string {
+	if id == "." || id == ".." {
+		return strings.ReplaceAll(id, ".", "%2E")
+	}
+	return url.PathEscape(id)
 }

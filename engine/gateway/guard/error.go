@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 )
@@ -12,6 +13,10 @@ type Error struct {
 	Message string `json:"message"`         // what happened
 	Hint    string `json:"hint"`            // what to do next
 	Field   string `json:"field,omitempty"` // the member of the request that is meant, such as "agent.id"
+
+	// Answer is the whole body that a client received: some refusals say more beside
+	// the error. The server does not look at it.
+	Answer json.RawMessage `json:"-"`
 }
 
 // Error is the sentence for people.

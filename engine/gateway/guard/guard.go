@@ -19,16 +19,18 @@ import (
 type Route struct {
 	Method  string
 	Pattern string // path of http.ServeMux without method and host, such as "/v1/runs/{id}/end"
-	Open    bool   // needs no token
+	Roles   Access // who may use it; required
 	Serve   http.HandlerFunc
 }
 
 // Options of New. Auth is required unless NoAuth is set.
 type Options struct {
-	// Auth says whether token is valid and whose it is; the name goes to the log.
-	Auth func(token string) (name string, ok bool)
-	// NoAuth opens every route to anybody who can connect. Who sets it makes sure
-	// that only this machine can.
+	// Auth says whether token is valid and whose it is; name and role go to the log.
+	// With NoAuth it may be nil: then no token is valid.
+	Auth func(token string) (Identity, bool)
+	// NoAuth lets anybody who can connect do without a token what agents and viewers
+	// may, and no more. A token that is sent is judged as ever. Who sets it makes sure
+	// that only this machine can connect.
 	NoAuth bool
 	// Hosts are the names, without port, that M1 answers to besides localhost and
 	// the loopback addresses.
@@ -49,14 +51,13 @@ type guard struct {
 
 // New returns a handler that serves routes, and only those, to those who may
 // speak to M1. In this order it refuses a foreign Host (421), a foreign Origin
-// (403), a missing or wrong token (401), an unknown path (404) and an unknown
-// method (405). It is safe for concurrent use and starts nothing.
+// (403), a missing or wrong token (401), a role that the route is not for (403),
+// an unknown path (404) and an unknown method (405); the last only to those who
+// may use another method of the path. A route that does not say who may use it is
+// an error. The handler is safe for concurrent use; New starts nothing.
 func New(o Options, routes ...[]Route) (http.Handler, error) {
 	if o.Auth == nil && !o.NoAuth {
 		return nil, errors.New("guard: Auth must be set, or NoAuth")
-	}
-	if o.Auth != nil && o.NoAuth {
-		return nil, errors.New("guard: Auth and NoAuth exclude each other")
 	}
 	for _, origin := range o.Origins {
 		if u, err := url.Parse(origin); err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
@@ -78,15 +79,24 @@ func (g *guard) mount(routes [][]Route) error {
 	for _, r := range slices.Concat(routes...) {
 		p := paths[r.Pattern]
 		if p == nil {
-			p = &resource{guard: g, open: r.Open, methods: map[string]http.HandlerFunc{}}
+			p = &resource{guard: g, methods: map[string]Route{}}
 			paths[r.Pattern] = p
 		}
-		if _, twice := p.methods[r.Method]; twice || p.open != r.Open || r.Serve == nil {
-			return fmt.Errorf("guard: route %s %s is given twice, differs in Open from its sisters, or has no handler", r.Method, r.Pattern)
+		_, twice := p.methods[r.Method]
+		switch {
+		case r.Method == "" || r.Method == http.MethodHead:
+			return fmt.Errorf("guard: route %s %s: name a method; HEAD comes with GET", r.Method, r.Pattern)
+		case r.Serve == nil || twice:
+			return fmt.Errorf("guard: route %s %s has no handler, or is given twice", r.Method, r.Pattern)
+		case !r.Roles.valid():
+			return fmt.Errorf("guard: route %s %s must say in Roles who may use it", r.Method, r.Pattern)
+		case p.roles != 0 && (p.roles == Public) != (r.Roles == Public):
+			return fmt.Errorf("guard: route %s %s: all methods of a path are public, or none", r.Method, r.Pattern)
 		}
-		p.methods[r.Method] = r.Serve
+		p.roles |= r.Roles
+		p.methods[r.Method] = r
 		if r.Method == http.MethodGet {
-			p.methods[http.MethodHead] = r.Serve
+			p.methods[http.MethodHead] = r
 		}
 	}
 	for pattern, p := range paths {
@@ -127,22 +137,31 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // names.
 type resource struct {
 	guard   *guard
-	open    bool
-	methods map[string]http.HandlerFunc
+	roles   Access // of all methods together
+	methods map[string]Route
 	allow   []string
 }
 
 func (p *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !p.open && !p.guard.NoAuth {
-		if e := p.guard.token(w, r); e != nil {
+	route, ok := p.methods[r.Method]
+	need := p.roles
+	if ok {
+		need = route.Roles
+	}
+	if need != Public {
+		who, e := p.guard.identify(w, r)
+		if e == nil && need != 0 && !need.admits(who.Role) {
+			e = need.refuse(who)
+		}
+		if e != nil {
 			Fail(w, e)
 			return
 		}
+		r = withCaller(r, who)
 	}
-	serve, ok := p.methods[r.Method]
 	switch {
 	case ok:
-		serve(w, r)
+		route.Serve(w, r)
 	case len(p.methods) == 0:
 		Fail(w, &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing at this path", Hint: "see docs/api.md for the routes of agents and docs/dashboard.md for those of the dashboard"})
 	default:

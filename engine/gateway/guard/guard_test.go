@@ -19,19 +19,29 @@ import (
 
 const token = "m1_secret"
 
-func auth(s string) (string, bool) { return "first", s == token }
+// auth knows one token of each role, and token as another name of the admin's.
+func auth(s string) (guard.Identity, bool) {
+	for _, role := range roles {
+		if s == "m1_"+string(role) {
+			return guard.Identity{Name: string(role), Role: role, Groups: []string{"oncall"}, Agents: []string{"a*"}}, true
+		}
+	}
+	return guard.Identity{Name: "first", Role: guard.Admin}, s == token
+}
+
+var roles = []guard.Role{guard.Agent, guard.Viewer, guard.Operator, guard.Admin}
 
 func say(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { guard.JSON(w, http.StatusOK, text) }
 }
 
 var routes = []guard.Route{
-	{Method: http.MethodGet, Pattern: "/v1/things", Serve: say("things")},
-	{Method: http.MethodPost, Pattern: "/v1/things", Serve: say("made")},
-	{Method: http.MethodPost, Pattern: "/v1/things/{id}", Serve: func(w http.ResponseWriter, r *http.Request) { guard.JSON(w, http.StatusOK, r.PathValue("id")) }},
-	{Method: http.MethodGet, Pattern: "/livez", Open: true, Serve: say("alive")},
-	{Method: http.MethodGet, Pattern: "/panic", Open: true, Serve: func(http.ResponseWriter, *http.Request) { panic("inner secret") }},
-	{Method: http.MethodGet, Pattern: "/half", Open: true, Serve: func(w http.ResponseWriter, _ *http.Request) {
+	{Method: http.MethodGet, Pattern: "/v1/things", Roles: guard.Viewers, Serve: say("things")},
+	{Method: http.MethodPost, Pattern: "/v1/things", Roles: guard.Viewers, Serve: say("made")},
+	{Method: http.MethodPost, Pattern: "/v1/things/{id}", Roles: guard.Operators, Serve: func(w http.ResponseWriter, r *http.Request) { guard.JSON(w, http.StatusOK, r.PathValue("id")) }},
+	{Method: http.MethodGet, Pattern: "/livez", Roles: guard.Public, Serve: say("alive")},
+	{Method: http.MethodGet, Pattern: "/panic", Roles: guard.Public, Serve: func(http.ResponseWriter, *http.Request) { panic("inner secret") }},
+	{Method: http.MethodGet, Pattern: "/half", Roles: guard.Public, Serve: func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("half"))
 		panic("inner secret")
 	}},
@@ -240,25 +250,38 @@ func TestTheLogHoldsNoSecret(t *testing.T) {
 	ask(h, "GET", "/v1/things", "Authorization", "Bearer "+token)
 	require.Contains(t, log.String(), "status=200")
 	require.Contains(t, log.String(), "status=401")
-	require.Contains(t, log.String(), "caller=first")
+	require.Contains(t, log.String(), "caller=first role=admin")
 	require.NotContains(t, log.String(), token)
 }
 
 func TestNewRefusesWhatWouldLeaveADoorOpen(t *testing.T) {
 	t.Parallel()
-	same := []guard.Route{{Method: "GET", Pattern: "/a", Serve: say("")}, {Method: "GET", Pattern: "/a", Serve: say("")}}
-	mixed := []guard.Route{{Method: "GET", Pattern: "/a", Serve: say("")}, {Method: "POST", Pattern: "/a", Open: true, Serve: say("")}}
+	get := guard.Route{Method: "GET", Pattern: "/a", Roles: guard.Viewers, Serve: say("")}
+	changed := func(change func(*guard.Route)) []guard.Route {
+		r := get
+		change(&r)
+		return []guard.Route{r}
+	}
+	same := []guard.Route{get, get}
+	mixed := append(changed(func(r *guard.Route) { r.Method, r.Roles = "POST", guard.Public }), get)
+	_, err := guard.New(guard.Options{Auth: auth}, []guard.Route{get})
+	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		options guard.Options
 		routes  []guard.Route
 	}{
 		"no auth":     {guard.Options{}, nil},
-		"both":        {guard.Options{Auth: auth, NoAuth: true}, nil},
 		"bad origin":  {guard.Options{Auth: auth, Origins: []string{"*"}}, nil},
 		"origin path": {guard.Options{Auth: auth, Origins: []string{"https://a/b"}}, nil},
 		"route twice": {guard.Options{Auth: auth}, same},
 		"half open":   {guard.Options{Auth: auth}, mixed},
-		"no handler":  {guard.Options{Auth: auth}, []guard.Route{{Method: "GET", Pattern: "/a"}}},
+		"no handler":  {guard.Options{Auth: auth}, changed(func(r *guard.Route) { r.Serve = nil })},
+		"no method":   {guard.Options{Auth: auth}, changed(func(r *guard.Route) { r.Method = "" })},
+		"HEAD":        {guard.Options{Auth: auth}, changed(func(r *guard.Route) { r.Method = "HEAD" })},
+		"no roles":    {guard.Options{Auth: auth}, changed(func(r *guard.Route) { r.Roles = 0 })},
+		"not even so": {guard.Options{NoAuth: true}, changed(func(r *guard.Route) { r.Roles = 0 })},
+		"all at once": {guard.Options{Auth: auth}, changed(func(r *guard.Route) { r.Roles = guard.Public | guard.Admins })},
+		"no such":     {guard.Options{Auth: auth}, changed(func(r *guard.Route) { r.Roles = 1 << 7 })},
 	} {
 		_, err := guard.New(c.options, c.routes)
 		require.Error(t, err, name)
@@ -267,7 +290,7 @@ func TestNewRefusesWhatWouldLeaveADoorOpen(t *testing.T) {
 
 func TestAStreamCanSetDeadlinesThroughTheGuard(t *testing.T) {
 	t.Parallel()
-	h, err := guard.New(guard.Options{NoAuth: true}, []guard.Route{{Method: "GET", Pattern: "/s", Serve: func(w http.ResponseWriter, _ *http.Request) {
+	h, err := guard.New(guard.Options{NoAuth: true}, []guard.Route{{Method: "GET", Pattern: "/s", Roles: guard.Viewers, Serve: func(w http.ResponseWriter, _ *http.Request) {
 		c := http.NewResponseController(w)
 		w.WriteHeader(http.StatusOK)
 		if c.SetWriteDeadline(time.Now().Add(time.Minute)) == nil && c.Flush() == nil {

@@ -58,27 +58,35 @@ func (g *guard) mayCall(r *http.Request) bool {
 	}
 }
 
-// token judges the Authorization header. Tokens in a URL are never looked at:
+// identify judges the Authorization header. Tokens in a URL are never looked at:
 // URLs end up in logs.
-func (g *guard) token(w http.ResponseWriter, r *http.Request) *Error {
+func (g *guard) identify(w http.ResponseWriter, r *http.Request) (Identity, *Error) {
 	headers := r.Header.Values("Authorization")
-	if len(headers) == 1 {
+	if len(headers) == 0 && g.NoAuth {
+		return note(w, Identity{Name: string(Anonymous), Role: Anonymous}), nil
+	}
+	if len(headers) == 1 && g.Auth != nil {
 		scheme, token, _ := strings.Cut(headers[0], " ")
 		if strings.EqualFold(scheme, "Bearer") {
-			if name, ok := g.Auth(strings.TrimLeft(token, " ")); ok {
-				if a, is := w.(*answer); is {
-					a.caller = name
-				}
-				return nil
+			if who, ok := g.Auth(strings.TrimLeft(token, " ")); ok {
+				return note(w, who), nil
 			}
 		}
 	}
-	e := &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: "a bearer token is required", Hint: "send Authorization: Bearer m1_…, the token that M1 printed at its first start"}
+	e := &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: "a bearer token is required", Hint: "send Authorization: Bearer m1_…, a token that M1 printed at its first start or that m1 token create made"}
 	challenge := `Bearer realm="m1"`
 	if len(headers) > 0 {
 		e.Message = "the bearer token is not valid"
 		challenge += `, error="invalid_token"`
 	}
 	w.Header().Set("WWW-Authenticate", challenge)
-	return e
+	return Identity{}, e
+}
+
+// note keeps who for the log.
+func note(w http.ResponseWriter, who Identity) Identity {
+	if a, is := w.(*answer); is {
+		a.caller = who
+	}
+	return who
 }

@@ -1,0 +1,45 @@
+package daemon
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"m1/engine/token"
+)
+
+// NodeFile is the name of the file in the state folder that names this node to
+// others. It goes with the records: grants are spent where they were issued.
+const NodeFile = "node"
+
+// openGrants makes the ring of keys that signs grants.
+func (d *Daemon) openGrants() (*token.Ring, error) {
+	node, err := nodeOf(filepath.Join(d.state, NodeFile))
+	if err != nil {
+		return nil, err
+	}
+	return token.Open(token.Options{Dir: d.state, Node: node, SecretFile: d.o.Config.GrantSecretFile})
+}
+
+// nodeOf returns the name in the file, which is made if it is missing.
+func nodeOf(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		name := "n-" + strings.ToLower(rand.Text()[:16])
+		if err := os.WriteFile(path, []byte(name+"\n"), 0o600); err != nil {
+			return "", fmt.Errorf("name this node: %w", err)
+		}
+		return name, nil
+	}
+	name := strings.TrimSpace(string(data))
+	if err == nil && (name == "" || len(name) > 64) {
+		err = errors.New("it holds no name")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the name of this node from %s: %w; remove the file to make a new one: grants of the old one end with it", path, err)
+	}
+	return name, nil
+}

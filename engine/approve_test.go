@@ -1,0 +1,352 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"m1/collector/snapshot"
+	"m1/engine"
+	"m1/engine/approval"
+	"m1/engine/call"
+	"m1/engine/event"
+	"m1/engine/ledger"
+	"m1/engine/token"
+)
+
+const asking = `
+version: 1
+tools:
+  refund: { scope: execute, args: { order: string, amount: double } }
+  get:    { scope: read }
+  wipe:   { scope: execute }
+rules:
+  - { id: gets,  effect: allow, tools: [get] }
+  - { id: small, effect: allow, tools: [refund], when: 'args.amount > 0 && args.amount < 100' }
+  - { id: large, effect: ask,   tools: [refund], when: 'args.amount >= 100', reason: "a person decides on large refunds", grant: { max: 10m, uses: 3 } }
+  - { id: huge,  effect: deny,  tools: [refund], when: 'args.amount > 1000', reason: "never this much" }
+  - { id: two,   effect: ask,   tools: [wipe], approvals: 2, approvers: [lead] }
+`
+
+var (
+	anna = approval.Person{Name: "anna"}
+	ben  = approval.Person{Name: "ben", Groups: []string{"lead"}}
+	carl = approval.Person{Name: "carl", Groups: []string{"lead"}}
+)
+
+// desk is an engine that asks, with keys of its own.
+func desk(t testing.TB, change ...func(*engine.Options)) world {
+	t.Helper()
+	ring, err := token.Open(token.Options{Dir: t.TempDir(), Node: "here"})
+	require.NoError(t, err)
+	return open(t, asking, append([]func(*engine.Options){func(o *engine.Options) { o.Grants = ring }}, change...)...)
+}
+
+func (w world) with(t testing.TB, grant, name, args string) call.Decision {
+	t.Helper()
+	d, err := w.Propose(context.Background(), call.Proposal{Agent: "bot", Run: "r", Tool: name, Args: json.RawMessage(args), Grant: grant})
+	require.NoError(t, err)
+	return d
+}
+
+// approved asks for the call and has anna approve it.
+func (w world) approved(t testing.TB, args string, change ...func(*approval.Answer)) string {
+	t.Helper()
+	d := w.with(t, "", "refund", args)
+	require.Equal(t, call.Ask, d.Effect, d.Reason)
+	require.NotNil(t, d.Approval)
+	a := approval.Answer{ID: d.Approval.ID, By: anna, Approve: true}
+	for _, c := range change {
+		c(&a)
+	}
+	_, err := w.Answer(t.Context(), a)
+	require.NoError(t, err)
+	got, err := w.Await(t.Context(), d.Approval.ID)
+	require.NoError(t, err)
+	require.Equal(t, snapshot.Approved, got.Status)
+	require.NotEmpty(t, got.Grant)
+	return got.Grant
+}
+
+func TestAnApprovedCallRunsOnceAndAsApproved(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	grant := w.approved(t, `{"order":"1","amount":250}`)
+
+	changed := w.with(t, grant, "refund", `{"order":"1","amount":251}`)
+	require.Equal(t, call.Deny, changed.Effect)
+	require.Equal(t, engine.CodeGrant, changed.Code)
+	require.Contains(t, changed.Reason, "wrong_binding")
+
+	allowed := w.with(t, grant, "refund", `{ "amount": 2.5e2, "order": "1" }`) // the same call, written otherwise
+	require.Equal(t, call.Allow, allowed.Effect, allowed.Reason)
+	require.Equal(t, "large", allowed.Rule)
+	require.Contains(t, allowed.Reason, "anna")
+
+	again := w.with(t, grant, "refund", `{"order":"1","amount":250}`)
+	require.Equal(t, call.Deny, again.Effect)
+	require.Contains(t, again.Reason, "spent")
+	require.Equal(t, int64(1), w.Meter().Grants.Used.Load())
+}
+
+// The promise that matters most: however many try at once, one call runs.
+func TestOneGrantSpentAThousandTimesAtOnceOpensOneCall(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	grant := w.approved(t, `{"order":"1","amount":250}`)
+	var allowed atomic.Int64
+	var wg sync.WaitGroup
+	for range 1000 {
+		wg.Go(func() {
+			d, err := w.Propose(context.Background(), call.Proposal{Agent: "bot", Run: "r", Tool: "refund", Args: json.RawMessage(`{"order":"1","amount":250}`), Grant: grant})
+			if err == nil && d.Effect == call.Allow {
+				allowed.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, int64(1), allowed.Load())
+	require.Len(t, w.kinds(t, event.GrantSpent), 1)
+}
+
+func (w world) kinds(t testing.TB, k event.Kind) (out []event.Event) {
+	t.Helper()
+	for ev, err := range w.ledger.Events(t.Context(), ledger.Query{Kind: k}) {
+		require.NoError(t, err)
+		out = append(out, ev)
+	}
+	return out
+}
+
+func TestADenyRuleHoldsWhateverWasApproved(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	d := w.with(t, "", "refund", `{"order":"1","amount":250}`)
+	stricter := asking + "  - { id: stop, effect: deny, tools: [refund], reason: \"no refunds today\" }\n"
+
+	_, _, err := w.LoadPolicy(t.Context(), engine.Load{Name: "stricter", Source: []byte(stricter), By: "file"})
+	require.NoError(t, err)
+	_, err = w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Approve: true})
+	require.ErrorIs(t, err, engine.ErrDenied)
+
+	w = desk(t)
+	grant := w.approved(t, `{"order":"1","amount":250}`)
+	_, _, err = w.LoadPolicy(t.Context(), engine.Load{Name: "stricter", Source: []byte(stricter), By: "file"})
+	require.NoError(t, err)
+	denied := w.with(t, grant, "refund", `{"order":"1","amount":250}`)
+	require.Equal(t, call.Deny, denied.Effect)
+	require.Equal(t, "stop", denied.Rule)
+	require.Zero(t, w.Meter().Grants.Used.Load(), "a call that is denied must not spend the grant")
+}
+
+func TestAGrantOfAnOlderPolicyOpensNothing(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	grant := w.approved(t, `{"order":"1","amount":250}`)
+	_, _, err := w.LoadPolicy(t.Context(), engine.Load{Name: "other", Source: []byte(asking + "# changed\n"), By: "file"})
+	require.NoError(t, err)
+	d := w.with(t, grant, "refund", `{"order":"1","amount":250}`)
+	require.Equal(t, call.Deny, d.Effect)
+	require.Equal(t, engine.CodeGrant, d.Code)
+	require.Contains(t, d.Reason, "propose it without the grant")
+}
+
+func TestAQuorumNeedsDifferentPeopleWhoMayAnswer(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	d := w.with(t, "", "wipe", `{}`)
+	require.Equal(t, call.Ask, d.Effect)
+	yes := func(p approval.Person) error {
+		_, err := w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: p, Approve: true})
+		return err
+	}
+	require.ErrorIs(t, yes(anna), approval.ErrNotApprover)
+	require.NoError(t, yes(ben))
+	require.ErrorIs(t, yes(ben), approval.ErrTwice)
+	a, err := w.Await(canceled(t), d.Approval.ID)
+	require.NoError(t, err)
+	require.Equal(t, snapshot.Pending, a.Status)
+	require.NoError(t, yes(carl))
+	a, err = w.Await(t.Context(), d.Approval.ID)
+	require.NoError(t, err)
+	require.Equal(t, snapshot.Approved, a.Status)
+	require.Equal(t, call.Allow, w.with(t, a.Grant, "wipe", `{}`).Effect)
+}
+
+func canceled(t testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+func TestARejectionReachesTheAgentWithItsReason(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	d := w.with(t, "", "refund", `{"order":"1","amount":250}`)
+	_, err := w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Reason: "ask the customer first"})
+	require.NoError(t, err)
+	a, err := w.Await(t.Context(), d.Approval.ID)
+	require.NoError(t, err)
+	require.Equal(t, snapshot.Rejected, a.Status)
+	require.Equal(t, "ask the customer first", a.Note)
+	require.Empty(t, a.Grant)
+	require.Len(t, w.kinds(t, event.ApprovalAnswered), 1)
+}
+
+func TestAGroupAnswerOpensWhatItNarrowsToUpToItsUses(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	other := w.with(t, "", "refund", `{"order":"1","amount":300}`)
+	grant := w.approved(t, `{"order":"1","amount":250}`, func(a *approval.Answer) {
+		a.Uses, a.TTL, a.Narrow = 3, time.Minute, json.RawMessage(`{"order":"1"}`)
+	})
+	a, err := w.Await(t.Context(), other.Approval.ID)
+	require.NoError(t, err)
+	require.Equal(t, snapshot.Approved, a.Status, "a question that the answer covers is answered with it")
+	require.Equal(t, grant, a.Grant)
+
+	require.Equal(t, call.Deny, w.with(t, grant, "refund", `{"order":"2","amount":250}`).Effect)
+	require.Equal(t, call.Deny, w.with(t, grant, "refund", `{"order":"1","amount":5000}`).Effect, "deny rules hold")
+	for i := range 3 {
+		require.Equal(t, call.Allow, w.with(t, grant, "refund", fmt.Sprintf(`{"order":"1","amount":%d}`, 200+i)).Effect)
+	}
+	require.Equal(t, call.Deny, w.with(t, grant, "refund", `{"order":"1","amount":210}`).Effect)
+}
+
+func TestAGrantIssuedBeforehandSavesTheQuestion(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	g, signed, err := w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "refund", Uses: 2, TTL: time.Hour}, anna)
+	require.NoError(t, err)
+	for range 2 {
+		require.Equal(t, call.Allow, w.with(t, signed, "refund", `{"order":"1","amount":250}`).Effect)
+	}
+	require.Equal(t, call.Deny, w.with(t, signed, "refund", `{"order":"1","amount":250}`).Effect)
+
+	g, signed, err = w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "refund", Uses: 2, TTL: time.Hour}, anna)
+	require.NoError(t, err)
+	require.NoError(t, w.RevokeGrant(t.Context(), g.ID, anna))
+	d := w.with(t, signed, "refund", `{"order":"1","amount":250}`)
+	require.Equal(t, call.Deny, d.Effect)
+	require.Contains(t, d.Reason, "revoked")
+	require.ErrorIs(t, w.RevokeGrant(t.Context(), "gr_unknown", anna), engine.ErrUnknownGrant)
+
+	for _, bad := range []engine.Order{{Tool: "refund"}, {Agent: "bot", Tool: "nothing"}, {Agent: "bot", Tool: "refund", TTL: 48 * time.Hour}, {Agent: "bot", Tool: "refund", Uses: -1}} {
+		_, _, err := w.IssueGrant(t.Context(), bad, anna)
+		var order *engine.BadOrder
+		require.ErrorAs(t, err, &order)
+	}
+}
+
+func TestARestartForgetsNoQuestionAndNoSpentGrant(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	keys := func(o *engine.Options) {
+		ring, err := token.Open(token.Options{Dir: dir, Node: "here"})
+		require.NoError(t, err)
+		o.Grants = ring
+	}
+	before := open(t, asking, keys)
+	spent := before.approved(t, `{"order":"1","amount":250}`)
+	require.Equal(t, call.Allow, before.with(t, spent, "refund", `{"order":"1","amount":250}`).Effect)
+	waiting := before.with(t, "", "refund", `{"order":"2","amount":250}`)
+	answered := before.with(t, "", "refund", `{"order":"3","amount":250}`)
+	_, err := before.Answer(t.Context(), approval.Answer{ID: answered.Approval.ID, By: anna, Approve: true})
+	require.NoError(t, err)
+	voted := before.with(t, "", "wipe", `{}`)
+	_, err = before.Answer(t.Context(), approval.Answer{ID: voted.Approval.ID, By: ben, Approve: true})
+	require.NoError(t, err)
+	require.NoError(t, before.ledger.Flush(t.Context()))
+
+	after := open(t, asking, keys, func(o *engine.Options) { o.Ledger = before.ledger })
+	require.Contains(t, after.with(t, spent, "refund", `{"order":"1","amount":250}`).Reason, "spent")
+	_, err = after.Answer(t.Context(), approval.Answer{ID: waiting.Approval.ID, By: anna, Approve: true})
+	require.NoError(t, err)
+	a, err := after.Await(t.Context(), answered.Approval.ID)
+	require.NoError(t, err)
+	require.Equal(t, call.Allow, after.with(t, a.Grant, "refund", `{"order":"3","amount":250}`).Effect, "the agent had not fetched it yet")
+	_, err = after.Answer(t.Context(), approval.Answer{ID: voted.Approval.ID, By: ben, Approve: true})
+	require.ErrorIs(t, err, approval.ErrTwice)
+	_, err = after.Answer(t.Context(), approval.Answer{ID: voted.Approval.ID, By: carl, Approve: true})
+	require.NoError(t, err)
+}
+
+func TestNobodyAnswersIsANo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := desk(t)
+		d := w.with(t, "", "refund", `{"order":"1","amount":250}`)
+		a, err := w.Await(t.Context(), d.Approval.ID)
+		require.NoError(t, err)
+		require.Equal(t, snapshot.Expired, a.Status)
+		_, err = w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Approve: true})
+		require.ErrorIs(t, err, approval.ErrExpired)
+	})
+}
+
+func TestWhatTheLedgerDoesNotTakeIsNotApproved(t *testing.T) {
+	t.Parallel()
+	store := &stubborn{Store: inMemory(t)}
+	w := desk(t, func(o *engine.Options) { o.Ledger = store })
+	d := w.with(t, "", "refund", `{"order":"1","amount":250}`)
+	grant := w.approved(t, `{"order":"2","amount":250}`)
+	store.broken.Store(true)
+
+	_, err := w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Approve: true})
+	require.ErrorIs(t, err, ledger.ErrUnavailable)
+	a, err := w.Await(canceled(t), d.Approval.ID)
+	require.NoError(t, err)
+	require.Equal(t, snapshot.Pending, a.Status)
+
+	spend := call.Proposal{Agent: "bot", Run: "r", Tool: "refund", Args: json.RawMessage(`{"order":"2","amount":250}`), Grant: grant}
+	denied, err := w.Propose(t.Context(), spend)
+	require.ErrorIs(t, err, ledger.ErrUnavailable)
+	require.Equal(t, call.Deny, denied.Effect)
+	asked, err := w.Propose(t.Context(), call.Proposal{Agent: "bot", Run: "r", Tool: "refund", Args: json.RawMessage(`{"order":"9","amount":250}`)})
+	require.ErrorIs(t, err, ledger.ErrUnavailable)
+	require.Nil(t, asked.Approval)
+	require.Len(t, w.Approvals(snapshot.Pending), 1, "a question that is not recorded is not asked")
+
+	store.broken.Store(false)
+	allowed, err := w.Propose(t.Context(), spend)
+	require.NoError(t, err)
+	require.Equal(t, call.Allow, allowed.Effect, "a use that was not recorded is not used up")
+}
+
+// stubborn is a ledger that takes nothing while it is broken.
+type stubborn struct {
+	ledger.Store
+	broken atomic.Bool
+}
+
+func (s *stubborn) Append(ctx context.Context, evs ...event.Event) (uint64, error) {
+	if s.broken.Load() {
+		return 0, fmt.Errorf("%w: planted", ledger.ErrUnavailable)
+	}
+	return s.Store.Append(ctx, evs...)
+}
+
+func (s *stubborn) Enqueue(evs ...event.Event) error {
+	if s.broken.Load() {
+		return fmt.Errorf("%w: planted", ledger.ErrUnavailable)
+	}
+	return s.Store.Enqueue(evs...)
+}
+
+func TestKeysRotateWithoutAFailedCall(t *testing.T) {
+	t.Parallel()
+	w := desk(t)
+	grant := w.approved(t, `{"order":"1","amount":250}`)
+	for range 3 {
+		_, err := w.RotateKeys(t.Context(), anna)
+		require.NoError(t, err)
+	}
+	require.Equal(t, call.Allow, w.with(t, grant, "refund", `{"order":"1","amount":250}`).Effect)
+}
