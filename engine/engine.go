@@ -141,8 +141,14 @@ func New(o Options) (*Engine, error) {
 	}
 	e.ruling.Store(newRuling(o.Policy, o.Tools, o.Now()))
 	e.grants.init(o.Grants, o.Now)
-	e.rules.init(o.Policy, e.started)
+	var kept []Shelved
 	var err error
+	if o.Shelf != nil {
+		if kept, err = o.Shelf.All(); err != nil {
+			return nil, err
+		}
+	}
+	e.rules.init(o.Policy, e.started, kept)
 	if e.answers, err = newAnswers(o.Cache, o.Encrypt); err != nil {
 		return nil, err
 	}
@@ -172,6 +178,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	); err != nil {
 		return fmt.Errorf("record the engine's start: %w", err)
 	}
+	e.shelve()
 	expire := time.NewTicker(expireEvery)
 	defer expire.Stop()
 	var flush <-chan time.Time // nil while nothing waits: an idle engine sleeps

@@ -164,7 +164,7 @@ type spending struct {
 // spend checks the grant that the call presents and holds one use of it. The
 // policy has been asked just before: what it denies, no grant opens.
 func (e *Engine) spend(ctx context.Context, c *proposed) (*spending, *token.Refusal) {
-	g, err := e.grants.ring.Verify(c.p.Grant)
+	g, err := e.verify(ctx, c.p.Grant)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -185,6 +185,16 @@ func (e *Engine) spend(ctx context.Context, c *proposed) (*spending, *token.Refu
 		return nil, r
 	}
 	return &spending{grant: g, local: true}, nil
+}
+
+// verify checks the token. A key that nobody here knows may be that of a node which
+// has just come or just rotated.
+func (e *Engine) verify(ctx context.Context, signed string) (token.Grant, error) {
+	g, err := e.grants.ring.Verify(signed)
+	if r, is := errors.AsType[*token.Refusal](err); is && r.Reason == token.UnknownKid && e.o.Peers != nil && e.o.Peers.Learn(ctx) == nil {
+		return e.grants.ring.Verify(signed)
+	}
+	return g, err
 }
 
 // refusal is err as the reason why a grant opens nothing.
@@ -218,7 +228,7 @@ func (e *Engine) SpendFor(ctx context.Context, node, id string, c token.Call) er
 		e.meter.Grants.Refused.Get(string(r.Reason)).Inc()
 		return r
 	}
-	ev := e.event(event.GrantSpent, event.GrantSpentData{Grant: id, Node: node})
+	ev := e.event(event.GrantSpent, event.GrantSpentData{Grant: id, Node: node}) // the call is in that node's ledger
 	ev.Run, ev.Agent, ev.Tool = c.Run, c.Agent, c.Tool
 	_, err := e.o.Ledger.Append(ctx, ev)
 	e.grants.settle(id, err == nil)
@@ -350,7 +360,7 @@ func grantOf(v snapshot.Grant) token.Grant {
 // ended within the hour; newest first.
 func (e *Engine) Grants() []snapshot.Grant { return e.grants.list() }
 
-// RevokeGrant ends a grant at once; once more is no error. It is recorded before it returns, but holds
+// RevokeGrant ends a grant of this node at once; once more is no error. It is recorded before it returns, but holds
 // from the first moment: what cannot be recorded is revoked all the same.
 func (e *Engine) RevokeGrant(ctx context.Context, id string, by approval.Person) error {
 	now := e.o.Now().UTC()

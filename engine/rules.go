@@ -48,11 +48,18 @@ type rules struct {
 	failure *snapshot.PolicyFailure
 }
 
-func (rs *rules) init(set *policy.Set, at time.Time) {
-	rs.kept = []Shelved{{
-		PolicyVersion: snapshot.PolicyVersion{Version: set.Version(), Name: set.Name(), LoadedAt: at.UTC(), By: "start", Rules: set.Rules(), Live: true},
+// init takes what former starts have kept. The policy of this start comes on top,
+// unless it decided last anyway.
+func (rs *rules) init(set *policy.Set, at time.Time, kept []Shelved) {
+	rs.kept = kept
+	if len(kept) > 0 && kept[0].Version == set.Version() {
+		rs.kept[0].Live = true
+		return
+	}
+	rs.push(Shelved{
+		PolicyVersion: snapshot.PolicyVersion{Version: set.Version(), Name: set.Name(), LoadedAt: at.UTC(), By: "start", Rules: set.Rules()},
 		Source:        []byte(set.Source()),
-	}}
+	})
 }
 
 // push makes v the live one.
@@ -89,12 +96,25 @@ func (rs *rules) versions() ([]snapshot.PolicyVersion, *snapshot.PolicyFailure) 
 	return out, rs.failure
 }
 
+// shelve keeps the policy of this start for the next ones.
+func (e *Engine) shelve() {
+	if e.o.Shelf == nil {
+		return
+	}
+	e.rules.mu.Lock()
+	live := e.rules.kept[0]
+	e.rules.mu.Unlock()
+	if err := e.o.Shelf.Put(live.PolicyVersion, live.Source); err != nil {
+		e.o.Logger.Error("policy: not kept for the next start", "version", live.Version, "error", err)
+	}
+}
+
 // Load is a policy to be loaded.
 type Load struct {
 	Name    string
 	Source  []byte
 	Tools   *tool.Catalogue // the catalogue beside the policy's own; nil: the one in force
-	By      string          // "file", "signal", or an operator
+	By      string          // "file", "signal", or "operator" and a name
 	Comment string
 	DryRun  bool // only say what would change
 }

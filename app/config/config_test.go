@@ -35,6 +35,7 @@ var settings = []struct {
 	{"redis-timeout", "50ms", "1s", "RedisTimeout", 50 * time.Millisecond, time.Second},
 	{"cache-key-file", "a", "b", "CacheKeyFile", "a", "b"},
 	{"cache-encrypt", "true", "true", "CacheEncrypt", true, true},
+	{"grant-secret-file", "/a/secret", "/b/secret", "GrantSecretFile", "/a/secret", "/b/secret"},
 	{"theme", "light", "mono", "Theme", "light", "mono"},
 	{"refresh", "250ms", "2s", "Refresh", 250 * time.Millisecond, 2 * time.Second},
 	{"window", "1h", "24h", "Window", time.Hour, 24 * time.Hour},

@@ -101,14 +101,6 @@ func TestNodesShareResultsAndAWriteOnOneDropsThemOnAll(t *testing.T) {
 			report(t, a, again.ID, `{"n":2}`)
 			keep(t, a, `{"n":2}`)
 			require.JSONEq(t, `{"n":2}`, string(settled(t, b).Cache.Result))
-
-			secret := name == "encrypted"
-			classes := b.Engine().Status().Cache.Classes
-			require.Equal(t, secret, len(classes) == 2, "decisions are shared only where whoever has the password of Redis cannot forge them")
-			if secret {
-				require.Equal(t, "decisions", classes[1].Name)
-				require.Positive(t, classes[1].RedisHits+classes[1].Misses+classes[1].Bypassed)
-			}
 		})
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"m1/collector/snapshot"
 	"m1/engine"
 	"m1/engine/bearer"
+	"m1/engine/cluster"
 	"m1/engine/ledger/sqlite"
 	"m1/engine/meter"
 	"m1/engine/policy"
@@ -65,7 +66,8 @@ type Daemon struct {
 	api       *server
 	first     bearer.First // the tokens that this start made
 	draining  atomic.Bool
-	stamps    []stamp // of the files of the rules, as they were read
+	cluster   *cluster.Cluster // nil without a Redis and a key file
+	stamps    []stamp          // of the files of the rules, as they were read
 }
 
 // Open makes everything that can fail: the state folder, the ledger, the engine
@@ -108,6 +110,13 @@ func (d *Daemon) openEngine() error {
 	if err != nil {
 		return err
 	}
+	if err := d.openCluster(ring); err != nil {
+		return err
+	}
+	var peers engine.Peers
+	if d.cluster != nil {
+		peers = d.cluster
+	}
 	d.stamps = stamps(o.Rules.files())
 	shelf := shelf{filepath.Join(d.state, ShelfFile)}
 	kept, err := shelf.All()
@@ -125,7 +134,7 @@ func (d *Daemon) openEngine() error {
 	}
 	d.engine, err = engine.New(engine.Options{
 		Tools: o.Rules.Tools, Policy: rules, Ledger: d.store, Cache: d.cache, Encrypt: o.Config.CacheEncrypt && o.Config.Redis != "",
-		Grants: ring, Shelf: shelf, Meter: d.meter, Logger: o.Logger.With("part", "engine"),
+		Grants: ring, Peers: peers, Shelf: shelf, Meter: d.meter, Logger: o.Logger.With("part", "engine"),
 	})
 	return err
 }
@@ -210,6 +219,9 @@ func (d *Daemon) Run(ctx context.Context, front ...func(context.Context) error) 
 	start(&parts, back, d.engine.Run)
 	start(&parts, back, d.collector.Run)
 	start(&parts, back, d.checkpoint)
+	if d.cluster != nil {
+		start(&parts, back, d.cluster.Run)
+	}
 	if len(d.stamps) > 0 || d.o.Reload != nil {
 		start(&parts, back, d.reload)
 	}

@@ -23,7 +23,7 @@ import (
 
 const (
 	tools  = "version: 1\ntools:\n  get_order: { scope: read, cacheable: true, reads: [orders] }\n  ship: { scope: write, changes: [orders] }\n  make: { scope: execute }\n"
-	policy = "version: 1\nrules:\n  - { id: all, effect: allow, tools: [\"*\"] }\n"
+	policy = "version: 1\nlimits: { loop: { streak: 0 } } # tests repeat themselves\nrules:\n  - { id: all, effect: allow, tools: [\"*\"] }\n"
 )
 
 // options are those of a daemon with records in state, whose rules allow all.

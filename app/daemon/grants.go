@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -8,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"m1/cache/seal"
+	"m1/engine/approval"
+	"m1/engine/cluster"
 	"m1/engine/token"
 )
 
@@ -22,6 +26,29 @@ func (d *Daemon) openGrants() (*token.Ring, error) {
 		return nil, err
 	}
 	return token.Open(token.Options{Dir: d.state, Node: node, SecretFile: d.o.Config.GrantSecretFile})
+}
+
+// openCluster makes the way to the other nodes, which needs a secret that Redis does
+// not know. Nothing is dialled.
+func (d *Daemon) openCluster(ring *token.Ring) error {
+	c := d.o.Config
+	if c.Redis == "" || c.CacheKeyFile == "" || c.GrantSecretFile != "" {
+		return nil
+	}
+	secret, err := seal.ReadSecret(c.CacheKeyFile)
+	if err != nil {
+		return err
+	}
+	d.cluster, err = cluster.New(cluster.Options{
+		URL: c.Redis, Space: c.RedisSpace, Node: ring.Node(), Secret: secret, Ring: ring, Logger: d.o.Logger.With("part", "cluster"),
+		Spend: func(ctx context.Context, node, id string, about token.Call) error {
+			return d.engine.SpendFor(ctx, node, id, about)
+		},
+		Revoke: func(ctx context.Context, id, by string) error {
+			return d.engine.RevokeGrant(ctx, id, approval.Person{Name: by})
+		},
+	})
+	return err
 }
 
 // nodeOf returns the name in the file, which is made if it is missing.

@@ -64,11 +64,11 @@ func (o operators) Policy() operate.PolicyState {
 }
 
 func (o operators) PutPolicy(ctx context.Context, source, comment string, by approval.Person, dryRun bool) (snapshot.PolicyVersion, snapshot.PolicyDiff, error) {
-	v, diff, err := o.LoadPolicy(ctx, engine.Load{Name: "put by " + by.Name, Source: []byte(source), By: by.Name, Comment: comment, DryRun: dryRun})
+	v, diff, err := o.LoadPolicy(ctx, engine.Load{Name: "put by " + by.Name, Source: []byte(source), By: "operator " + by.Name, Comment: comment, DryRun: dryRun})
 	return v, diff, meaning(err)
 }
 
 func (o operators) Rollback(ctx context.Context, to, comment string, by approval.Person) (snapshot.PolicyVersion, error) {
-	v, err := o.Engine.Rollback(ctx, to, comment, by.Name)
+	v, err := o.Engine.Rollback(ctx, to, comment, "operator "+by.Name)
 	return v, meaning(err)
 }

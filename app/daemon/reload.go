@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"os"
+	"strings"
 	"time"
 
 	"m1/engine"
@@ -96,16 +97,13 @@ func (d *Daemon) load(ctx context.Context, by string) {
 	d.o.Logger.Info("policy: loaded", "name", l.Name, "by", by)
 }
 
-// liveSource is the policy to start with: that of the file, unless an operator put
-// another in force and the file has not changed since. Then the last change wins,
-// as it did while M1 ran.
+// liveSource is the policy to start with where an operator has put another in force
+// than that of the file, and the file has not changed since: then the last change
+// wins, as it did while M1 ran.
 func liveSource(kept []engine.Shelved, fileVersion string) (engine.Shelved, bool) {
-	if len(kept) == 0 || kept[0].By == "start" || kept[0].By == "file" || kept[0].By == "signal" {
-		return engine.Shelved{}, false
-	}
-	for _, k := range kept[1:] {
-		if k.By == "start" || k.By == "file" || k.By == "signal" {
-			return kept[0], k.Version == fileVersion
+	for i, k := range kept {
+		if !strings.HasPrefix(k.By, "operator ") {
+			return kept[0], i > 0 && k.Version == fileVersion
 		}
 	}
 	return engine.Shelved{}, false

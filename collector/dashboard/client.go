@@ -66,6 +66,9 @@ const answeredShown = 50
 // closed ones.
 func (c *Client) approvals(ctx context.Context) ([]snapshot.Approval, error) {
 	data, err := c.conn.Do(ctx, http.MethodGet, "/v1/approvals", nil, nil)
+	if refusal, is := errors.AsType[*guard.Error](err); is && refusal.Status == http.StatusNotFound {
+		return nil, nil // an M1 from before there were any
+	}
 	if err != nil {
 		return nil, err
 	}
