@@ -350,3 +350,65 @@ func TestKeysRotateWithoutAFailedCall(t *testing.T) {
 	}
 	require.Equal(t, call.Allow, w.with(t, grant, "refund", `{"order":"1","amount":250}`).Effect)
 }
+
+// The attack: a person who may not answer the question grants it beforehand.
+func TestWhoMayNotAnswerMayNotGrantBeforehandEither(t *testing.T) {
+	t.Parallel()
+	w := open(t, `
+version: 1
+tools:
+  pay:   { scope: execute, args: { amount: int } }
+  close: { scope: execute }
+rules:
+  - { id: b-pay, effect: ask, tools: [pay], approvers: [lead] }
+  - { id: close, effect: ask, tools: [close], approvals: 2 }
+`)
+	_, _, err := w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "pay"}, anna)
+	require.ErrorIs(t, err, approval.ErrNotApprover)
+	_, _, err = w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "pay"}, ben)
+	require.NoError(t, err)
+	var bad *engine.BadOrder
+	_, _, err = w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "close"}, ben)
+	require.ErrorAs(t, err, &bad, "two people must agree")
+}
+
+// The attack: a group answer to one rule opens what another rule asks other people
+// about.
+func TestAnAnswerToOneRuleOpensNothingThatAnotherAsks(t *testing.T) {
+	t.Parallel()
+	w := open(t, `
+version: 1
+tools:
+  pay: { scope: execute, args: { to: string, amount: int } }
+rules:
+  - { id: small, effect: ask, tools: [pay], when: 'args.amount < 100', grant: { max: 5m, uses: 5 } }
+  - { id: large, effect: ask, tools: [pay], when: 'args.amount >= 100', approvers: [lead] }
+`)
+	d := w.with(t, "", "pay", `{"to":"x","amount":5}`)
+	_, err := w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Approve: true, Uses: 5, Narrow: json.RawMessage(`{"to":"x"}`)})
+	require.NoError(t, err)
+	a, err := w.Await(t.Context(), d.Approval.ID)
+	require.NoError(t, err)
+	require.Equal(t, call.Allow, w.with(t, a.Grant, "pay", `{"to":"x","amount":6}`).Effect)
+	large := w.with(t, a.Grant, "pay", `{"to":"x","amount":500}`)
+	require.Equal(t, call.Deny, large.Effect)
+	require.Contains(t, large.Reason, "wrong_binding")
+}
+
+// Rules that ask about the same call are all heard: the strictest terms hold.
+func TestSeveralRulesThatAskAreAllHeard(t *testing.T) {
+	t.Parallel()
+	const head = "version: 1\ntools: { pay: { scope: execute } }\nrules:\n  - { id: a-review, effect: ask, tools: [pay] }\n"
+	w := open(t, head+"  - { id: money, effect: ask, tools: [pay], approvers: [lead], approvals: 2 }\n")
+	d := w.with(t, "", "pay", `{}`)
+	q := w.Approvals("")[0]
+	require.Equal(t, []string{"lead"}, q.Approvers)
+	require.Equal(t, 2, q.Needed)
+	_, err := w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Approve: true})
+	require.ErrorIs(t, err, approval.ErrNotApprover)
+
+	w = open(t, head+"  - { id: b, effect: ask, tools: [pay], approvers: [lead] }\n  - { id: c, effect: ask, tools: [pay], approvers: [finance] }\n")
+	d = w.with(t, "", "pay", `{}`)
+	require.Equal(t, call.Deny, d.Effect, "nobody may answer for both")
+	require.Equal(t, "policy_error", d.Code)
+}

@@ -46,7 +46,7 @@ func (e *Engine) ask(ctx context.Context, c *proposed) {
 func (e *Engine) redeem(ctx context.Context, c *proposed) {
 	s, r := e.spend(ctx, c)
 	if r == nil && c.v.Counted != nil {
-		if ok, retry := e.book.Take(c.v.Counted, c.who(), c.v.Amount, c.start); !ok {
+		if ok, retry := e.book.Take(c.v.Counted, c.who(), c.v.Amount, c.at); !ok {
 			e.letGo(s, false)
 			c.v = policy.Verdict{Effect: call.Deny, Rule: c.v.Rule, Code: policy.RateLimit, Retry: retry, Reason: c.v.Reason}
 			return
@@ -80,7 +80,7 @@ func (e *Engine) settle(c *proposed) {
 	e.letGo(c.spend, true)
 	for _, p := range c.past {
 		if !p.OK {
-			e.book.Remember(p, c.who(), c.start)
+			e.book.Remember(p, c.who(), c.at)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (e *Engine) takeBack(c *proposed) {
 		e.desk.Withdraw(c.fresh.ID)
 	}
 	if c.v.Counted != nil && c.v.Effect == call.Allow {
-		e.book.Give(c.v.Counted, c.who(), c.v.Amount, c.start)
+		e.book.Give(c.v.Counted, c.who(), c.v.Amount, c.at)
 	}
 }
 
@@ -144,7 +144,7 @@ var ErrDenied = errors.New("engine: the policy denies this call by now")
 // grant signs and records what the answer to q opens. The call is judged again:
 // the policy may have changed since.
 func (e *Engine) grant(ctx context.Context, q snapshot.Approval, a approval.Answer) (snapshot.Grant, string, error) {
-	c := proposed{p: call.Proposal{Agent: q.Agent, Run: q.Run, Tool: q.Tool}, args: q.Args, digest: call.DigestOf(q.Tool, q.Args), start: e.o.Now(), ruling: e.ruling.Load()}
+	c := proposed{p: call.Proposal{Agent: q.Agent, Run: q.Run, Tool: q.Tool}, args: q.Args, digest: call.DigestOf(q.Tool, q.Args), at: e.o.Now(), ruling: e.ruling.Load()}
 	c.meant = c.ruling.mean(q.Tool, q.Args)
 	c.state = e.runs.ahead(q.Run, c.digest)
 	r := e.request(&c)

@@ -44,7 +44,7 @@ func (r *ruling) mean(name string, args []byte) meant {
 func (e *Engine) request(c *proposed) policy.Request {
 	return policy.Request{
 		Agent: c.p.Agent, Run: c.p.Run, Tool: c.p.Tool, Known: c.known, Scope: c.use.Scope,
-		Args: c.args, Digest: c.digest, Now: c.start, Facts: e.book, RunState: c.state,
+		Args: c.args, Digest: c.digest, Now: c.at, Facts: e.book, RunState: c.state,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -172,6 +173,9 @@ func (e *Engine) spend(ctx context.Context, c *proposed) (*spending, *token.Refu
 	if err := g.Covers(about); err != nil {
 		return nil, refusal(err)
 	}
+	if g.Rule != "" && g.Rule != c.v.Rule {
+		return nil, &token.Refusal{Reason: token.WrongBinding, Detail: fmt.Sprintf("it answers the rule %q, and %q asks", g.Rule, c.v.Rule)}
+	}
 	if g.Issuer != e.grants.ring.Node() {
 		if e.o.Peers == nil {
 			return nil, &token.Refusal{Reason: token.IssuerUnreachable, Detail: "this node shares nothing with " + g.Issuer}
@@ -304,6 +308,9 @@ func (e *Engine) IssueGrant(ctx context.Context, o Order, by approval.Person) (s
 	if err := o.check(entry); err != nil {
 		return snapshot.Grant{}, "", err
 	}
+	if err := mayGrant(r.set, o, by); err != nil {
+		return snapshot.Grant{}, "", err
+	}
 	g := token.Grant{
 		Agent: o.Agent, Run: o.Run, Tool: o.Tool, Scope: o.Scope, Narrow: o.Narrow,
 		Schema: entry.Digest(), Version: r.set.Version(), Uses: o.Uses, By: by.Name,
@@ -312,6 +319,21 @@ func (e *Engine) IssueGrant(ctx context.Context, o Order, by approval.Person) (s
 		g.Digest = call.DigestOf(o.Tool, o.Args).String()
 	}
 	return e.issue(ctx, g, o.TTL)
+}
+
+// mayGrant refuses what by could not answer either: a grant is bound to this very
+// policy, so no other rule will ask about its calls.
+func mayGrant(set *policy.Set, o Order, by approval.Person) error {
+	ids, terms := set.Asks(o.Agent, o.Tool)
+	for i, ask := range terms {
+		switch {
+		case !by.MayAnswer(ask.Approvers):
+			return fmt.Errorf("%w: the rule %q asks %s", approval.ErrNotApprover, ids[i], strings.Join(ask.Approvers, ", "))
+		case ask.Approvals > 1:
+			return &BadOrder{"tool", fmt.Sprintf("the rule %q asks %d people, so one cannot grant it beforehand", ids[i], ask.Approvals), "let the agent ask"}
+		}
+	}
+	return nil
 }
 
 // errGrantsFull means that too many grants could still be spent.

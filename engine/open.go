@@ -19,6 +19,7 @@ type openCall struct {
 	agent     call.AgentID
 	digest    call.Digest
 	at        time.Time
+	counted   time.Time // at, or when the call was recorded
 	cacheable bool
 	ticket    cache.Ticket
 	change    *cache.Change // nil if the call changes nothing

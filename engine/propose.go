@@ -41,6 +41,7 @@ type proposed struct {
 	d      call.Decision
 
 	start                       time.Time
+	at                          time.Time // for what is counted: start, or when it was recorded
 	policyTook, cacheTook, kept time.Duration
 }
 
@@ -51,6 +52,9 @@ type proposed struct {
 // ledger.ErrUnavailable if the record cannot be kept, or the context's error.
 func (e *Engine) Propose(ctx context.Context, p call.Proposal) (call.Decision, error) {
 	c := proposed{p: p, start: e.o.Now()}
+	if c.at = p.At; c.at.IsZero() {
+		c.at = c.start
+	}
 	var err error
 	if c.args, err = call.Canonical(p.Args); err != nil {
 		return call.Decision{Rule: CodeBadArguments, Code: CodeBadArguments, Reason: err.Error()}, err
@@ -82,7 +86,7 @@ func (e *Engine) Propose(ctx context.Context, p call.Proposal) (call.Decision, e
 	}
 	e.settle(&c)
 	if c.d.Effect == call.Allow && c.d.Cache.Status != call.CacheHit {
-		e.open.add(&openCall{id: c.id, run: p.Run, tool: p.Tool, agent: p.Agent, digest: c.digest, at: c.start,
+		e.open.add(&openCall{id: c.id, run: p.Run, tool: p.Tool, agent: p.Agent, digest: c.digest, at: c.start, counted: c.at,
 			cacheable: c.use.Cacheable, ticket: c.ticket, change: change, past: c.past})
 	}
 	c.d.Duration = e.o.Now().Sub(c.start)
@@ -108,7 +112,7 @@ func (e *Engine) judge(ctx context.Context, c *proposed) {
 	c.ruling = e.ruling.Load()
 	set := c.ruling.set
 	c.meant = c.ruling.mean(c.p.Tool, c.args)
-	e.book.Propose(c.who(), c.digest, c.start)
+	e.book.Propose(c.who(), c.digest, c.at)
 	q := e.request(c)
 	if c.bad != nil {
 		c.v = badArguments(c.bad)

@@ -41,7 +41,7 @@ func (e *Engine) Report(ctx context.Context, r call.Report) error {
 	}
 	for _, p := range o.past {
 		if p.OK && r.Outcome == call.OK {
-			e.book.Remember(p, limit.Who{Agent: o.agent, Run: o.run}, e.o.Now())
+			e.book.Remember(p, limit.Who{Agent: o.agent, Run: o.run}, o.counted.Add(e.o.Now().Sub(o.at)))
 		}
 	}
 	e.countReport(o, r, sum)

@@ -260,7 +260,7 @@ func (e *Engine) dry(r *ruling, ev event.Event, args json.RawMessage) policy.Ver
 // call.ErrArgs.
 func (e *Engine) Explain(_ context.Context, p call.Proposal) (snapshot.Explanation, error) {
 	start := e.o.Now()
-	c := proposed{p: p, start: start, ruling: e.ruling.Load()}
+	c := proposed{p: p, at: start, ruling: e.ruling.Load()}
 	var err error
 	if c.args, err = call.Canonical(p.Args); err != nil {
 		return snapshot.Explanation{}, err

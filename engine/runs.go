@@ -48,8 +48,9 @@ type run struct {
 
 	ended  time.Time // zero while it is active
 	limits call.RunLimits
-	calls  int64 // since it began, or began again
-	steps  int64 // model calls, likewise
+	began  time.Time // or when its first call was recorded
+	calls  int64     // since it began, or began again
+	steps  int64     // model calls, likewise
 
 	last   call.Digest // of the last call
 	tool   string      // of the last call
@@ -88,7 +89,7 @@ func (rs *runs) touch(id call.RunID, agent call.AgentID, now time.Time) *run {
 	if rs.order.Len() >= rs.max {
 		rs.remove(rs.order.Back())
 	}
-	r := &run{view: snapshot.Run{ID: id, Agent: agent, Status: active, StartedAt: now, LastAt: now, CostUSD: call.Nano(0).String()}, seen: map[call.Digest]*memory{}}
+	r := &run{began: now, view: snapshot.Run{ID: id, Agent: agent, Status: active, StartedAt: now, LastAt: now, CostUSD: call.Nano(0).String()}, seen: map[call.Digest]*memory{}}
 	rs.byID[id] = rs.order.PushFront(r)
 	return r
 }
@@ -112,7 +113,9 @@ func (rs *runs) propose(c *proposed) policy.RunState {
 	defer rs.mu.Unlock()
 	r := rs.touch(c.p.Run, c.p.Agent, c.start)
 	r.view.ToolCalls++
-	r.calls++
+	if r.calls++; r.calls == 1 && !c.p.At.IsZero() {
+		r.began = c.at
+	}
 	if r.seen[c.digest] != nil {
 		r.view.Repeats++
 		rs.meter.Repeats.Inc()
@@ -133,7 +136,7 @@ func (rs *runs) propose(c *proposed) policy.RunState {
 }
 
 func (r *run) state() policy.RunState {
-	return policy.RunState{Calls: r.calls, Steps: r.steps, Started: r.view.StartedAt, Streak: r.streak, Limits: r.limits}
+	return policy.RunState{Calls: r.calls, Steps: r.steps, Started: r.began, Streak: r.streak, Limits: r.limits}
 }
 
 // ahead is the state that a proposal would find, without counting it.
@@ -238,7 +241,7 @@ func (rs *runs) start(r call.Run, now time.Time) {
 	if v.Status != active {
 		rs.meter.Runs.Inc()
 		v.Status, v.StopReason, v.StartedAt = active, "", now
-		run.ended, run.calls, run.steps = time.Time{}, 0, 0
+		run.ended, run.began, run.calls, run.steps = time.Time{}, now, 0, 0
 	}
 	v.Agent, v.Goal = r.Agent, r.Goal
 	run.limits = r.Limits

@@ -130,7 +130,7 @@ func (it *item) accepts(ans Answer) error {
 		return e
 	case ans.By.Name == "":
 		return fmt.Errorf("%w: the answer does not say who gives it", ErrNotApprover)
-	case !ans.By.mayAnswer(a.Approvers):
+	case !ans.By.MayAnswer(a.Approvers):
 		return fmt.Errorf("%w: %q is none of %s", ErrNotApprover, ans.By.Name, strings.Join(a.Approvers, ", "))
 	case slices.ContainsFunc(a.Votes, func(v snapshot.Vote) bool { return v.By == ans.By.Name }):
 		return fmt.Errorf("%w: %q; %d different people are needed", ErrTwice, ans.By.Name, a.Needed)

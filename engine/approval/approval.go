@@ -24,8 +24,8 @@ type Person struct {
 	Owner  bool // sits at the machine's own terminal: may answer in place of every approver, with one vote as everybody
 }
 
-// mayAnswer says whether p is one of approvers: names or groups, none meaning everybody.
-func (p Person) mayAnswer(approvers []string) bool {
+// MayAnswer says whether p is one of approvers: names or groups, none meaning everybody.
+func (p Person) MayAnswer(approvers []string) bool {
 	return p.Owner || len(approvers) == 0 || slices.ContainsFunc(approvers, func(a string) bool {
 		return a != "" && (a == p.Name || slices.Contains(p.Groups, a))
 	})

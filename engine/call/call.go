@@ -30,6 +30,7 @@ type Proposal struct {
 	Args      json.RawMessage // a JSON object; empty means {}
 	Model     string          // the model that proposed the call; may be empty
 	Grant     string          // a signed approval to spend on it; mostly empty
+	At        time.Time       // when it was proposed, for what is counted over time; zero: now. Only recorded traffic has one
 }
 
 // Decision answers a Proposal. The zero value denies.

@@ -30,6 +30,9 @@ func TestEverythingEndsWithRun(t *testing.T) {
 	a.stop()
 	b.stop()
 	until(t, "the goroutines end", func() bool { return runtime.NumGoroutine() <= before })
+	until(t, "the connections end, but for that of this question", func() bool {
+		return strings.Count(s.Do(t, "CLIENT", "LIST").(string), "\n") == 1
+	})
 
 	err := b.Spend(t.Context(), g, merge)
 	require.ErrorIs(t, err, cluster.ErrIssuer)
@@ -84,8 +87,10 @@ func TestARevocationOnAnotherNodeHoldsEverywhere(t *testing.T) {
 	requireRefused(t, b.Revoke(t.Context(), "a", token.NewID(), "alice"), token.Revoked)
 
 	own, _ := b.issue(t, 1)
+	asked := b.Stats().Asked
 	require.NoError(t, b.Revoke(t.Context(), "b", own.ID, "bob"), "its own it revokes itself")
 	requireRefused(t, b.Spend(t.Context(), own, merge), token.Revoked)
+	require.Equal(t, asked, b.Stats().Asked)
 }
 
 func TestACutLineDeniesInTimeAndComesBack(t *testing.T) {
@@ -271,6 +276,26 @@ func TestARotationReachesTheOthersWithinASecond(t *testing.T) {
 	begin := time.Now()
 	until(t, "the new key is known", func() bool { _, err := b.ring.Verify(signed); return err == nil })
 	require.Less(t, time.Since(begin), 3*time.Second, "a busy machine is given some more")
+}
+
+// A key may be published just after the first look.
+func TestLearningLooksTwice(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	a := start(t, s.URL(), "a")
+	for range 3 { // a look that was due anyway may count once
+		before := looks(t, s)
+		require.NoError(t, a.Learn(t.Context()))
+		require.GreaterOrEqual(t, looks(t, s), before+2)
+	}
+}
+
+// looks is how often the keys were read.
+func looks(t testing.TB, s *redistest.Server) (n int) {
+	t.Helper()
+	_, calls, _ := strings.Cut(s.Do(t, "INFO", "commandstats").(string), "cmdstat_hgetall:calls=")
+	_, _ = fmt.Sscanf(calls, "%d", &n) // 0 before the first
+	return n
 }
 
 func TestRedisMayLoseEverything(t *testing.T) {

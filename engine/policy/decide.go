@@ -78,6 +78,7 @@ func (s *Set) walk(r *Request, steps []step, dry bool) Verdict {
 		return Verdict{Rule: RunLimit, Reason: reason, Code: RunLimit}
 	}
 	var asked *step
+	var terms *AskRule
 	var amount int64
 	for ; i < len(steps) && steps[i].rule.effect == call.Ask; i++ {
 		st := &steps[i]
@@ -94,12 +95,16 @@ func (s *Set) walk(r *Request, steps []step, dry bool) Verdict {
 		case a == no:
 			return st.rule.usedUp(retry)
 		case asked == nil:
-			asked, amount = st, n
+			asked, terms, amount = st, st.rule.ask, n
+		default:
+			if terms = terms.and(st.rule.ask); terms == nil {
+				return asked.rule.disagree(st.rule)
+			}
 		}
 	}
 	if asked != nil {
 		v := asked.rule.verdict
-		v.Counted, v.Amount = asked.rule.counted, amount
+		v.Counted, v.Amount, v.Ask = asked.rule.counted, amount, terms
 		return v
 	}
 	if !r.Known && s.unknown.Effect == call.Ask {

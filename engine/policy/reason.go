@@ -64,3 +64,9 @@ func (r *rule) usedUp(retry time.Duration) Verdict {
 		Reason: "the limit of rule " + strconv.Quote(r.id) + " is used up (" + counts(r.counted) + "); try again " + sooner(retry),
 	}
 }
+
+// disagree is the verdict where two rules ask, and nobody may answer for both.
+func (r *rule) disagree(o *rule) Verdict {
+	return Verdict{Rule: r.id, Code: PolicyError, Reason: fmt.Sprintf(
+		"policy error: the rules %q and %q both ask about this call, and no approver is named by both; ask the operator to mend the rules", r.id, o.id)}
+}

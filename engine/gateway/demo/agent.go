@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"m1/collector/snapshot"
 	"m1/engine/call"
 )
 
@@ -54,9 +55,49 @@ var crew = []character{
 type agent struct {
 	w *Workload
 	character
-	rand *rand.Rand
-	runs int
-	shop *shop // of the present run
+	rand  *rand.Rand
+	runs  int
+	shop  *shop // of the present run
+	asked []asked
+}
+
+// asked is a call that waits for a person.
+type asked struct {
+	id       string
+	proposal call.Proposal
+	args     map[string]string
+}
+
+// asker is a Decider whose questions can be looked at; the engine is one.
+type asker interface {
+	Await(ctx context.Context, id string) (snapshot.Approval, error)
+}
+
+// answered looks once whether a person has answered the oldest question, and makes
+// the call if the answer is yes.
+func (a *agent) answered(ctx context.Context) error {
+	desk, ok := a.w.d.(asker)
+	if !ok || len(a.asked) == 0 {
+		return nil
+	}
+	q := a.asked[0]
+	look, stop := context.WithCancel(ctx)
+	stop() // as it is now
+	answer, err := desk.Await(look, q.id)
+	if err == nil && answer.Status == snapshot.Pending {
+		a.asked = append(a.asked[1:], q)
+		return nil
+	}
+	a.asked = a.asked[1:]
+	if err != nil || answer.Status != snapshot.Approved {
+		return nil //nolint:nilerr // the question is gone: nobody said yes
+	}
+	q.proposal.Grant = answer.Grant
+	d, err := a.w.d.Propose(ctx, q.proposal)
+	if err != nil || d.Effect != call.Allow {
+		return err
+	}
+	return a.execute(ctx, d, q.proposal.Tool, q.args)
 }
 
 // work does one run after the other until ctx ends or a run fails.
@@ -107,6 +148,9 @@ func (a *agent) run(ctx context.Context) error {
 
 // step is one model call and the tool call that came of it.
 func (a *agent) step(ctx context.Context, run call.RunID) error {
+	if err := a.answered(ctx); err != nil {
+		return err
+	}
 	u := call.Usage{Provider: "demo", Model: a.model, Run: run, Agent: call.AgentID(a.id), At: a.w.o.Now(),
 		Input: 200 + a.rand.Int64N(800), Output: 60 + a.rand.Int64N(400), CacheRead: 4_000 + a.rand.Int64N(12_000)}
 	if a.only == Costly {
@@ -122,7 +166,8 @@ func (a *agent) step(ctx context.Context, run call.RunID) error {
 	}
 	truth := a.shop.read(todo.tool, args)
 	a.w.calls.Add(1)
-	d, err := a.w.d.Propose(ctx, call.Proposal{Agent: call.AgentID(a.id), AgentType: "demo", Run: run, Tool: todo.tool, Args: encode(args), Model: a.model})
+	p := call.Proposal{Agent: call.AgentID(a.id), AgentType: "demo", Run: run, Tool: todo.tool, Args: encode(args), Model: a.model}
+	d, err := a.w.d.Propose(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -132,6 +177,9 @@ func (a *agent) step(ctx context.Context, run call.RunID) error {
 			a.w.stale.Add(1)
 		}
 		return nil
+	}
+	if d.Approval != nil {
+		a.asked = append(a.asked, asked{d.Approval.ID, p, args})
 	}
 	if d.Effect != call.Allow {
 		return nil // a well-behaved agent takes no for an answer

@@ -163,7 +163,11 @@ func (dr *driver) event(ctx context.Context, ev trace.Event) error {
 }
 
 func (dr *driver) toolCall(ctx context.Context, ev trace.Event) error {
-	d, err := dr.d.Propose(ctx, call.Proposal{Agent: ev.Agent, AgentType: ev.Source, Run: ev.Run, ToolUse: ev.CallID, Tool: ev.Tool, Args: ev.Args, Model: ev.Model})
+	p := call.Proposal{Agent: ev.Agent, AgentType: ev.Source, Run: ev.Run, ToolUse: ev.CallID, Tool: ev.Tool, Args: ev.Args, Model: ev.Model}
+	if ev.HasTime {
+		p.At = ev.At
+	}
+	d, err := dr.d.Propose(ctx, p)
 	if err != nil {
 		return err
 	}
