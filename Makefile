@@ -8,10 +8,10 @@ SOAK    ?= 10m
 SUDO    := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test redis check lint fmt cover bench bench-peers fuzz golden picture soak-cache clean
+.PHONY: help build run test redis check lint fmt cover bench bench-peers bench-policy fuzz golden picture soak-cache clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/m1
 	$(GO) build -trimpath -o $(M1) .
@@ -51,6 +51,9 @@ bench: ## benchmarks; run them on a quiet machine
 
 bench-peers: ## M1's cache beside its peers; needs redis-server and a quiet machine
 	cd bench && $(GO) test -run='^$$' -bench=. -benchtime=10x -timeout=10m ./cachebench
+
+bench-policy: ## M1's policy beside its peers; needs a quiet machine
+	cd bench && $(GO) test -run='^$$' -bench=. -benchtime=5x -timeout=15m ./policybench
 
 fuzz: ## each fuzz target for FUZZ (20s)
 	@for pkg in $$($(GO) list ./...); do \

@@ -241,10 +241,12 @@ func (rs *runs) start(r call.Run, now time.Time) {
 	if v.Status != active {
 		rs.meter.Runs.Inc()
 		v.Status, v.StopReason, v.StartedAt = active, "", now
-		run.ended, run.began, run.calls, run.steps = time.Time{}, now, 0, 0
+		run.ended, run.began, run.calls, run.steps, run.limits = time.Time{}, now, 0, 0, call.RunLimits{}
 	}
 	v.Agent, v.Goal = r.Agent, r.Goal
-	run.limits = r.Limits
+	if r.Limits != (call.RunLimits{}) { // told once more without them, those before hold
+		run.limits = r.Limits
+	}
 }
 
 // EndRun records the end of a run and forgets its cached results. What comes
@@ -267,6 +269,7 @@ func (e *Engine) EndRun(ctx context.Context, id call.RunID, stopReason string) e
 		return err
 	}
 	e.answers.forget(ctx, id)
+	e.book.EndRun(id)
 	if view, ok = e.runs.end(id, stopReason, e.o.Now()); ok { // else newer runs took its place
 		e.meter.AgentRun.Observe(view.LastAt.Sub(view.StartedAt))
 	}
