@@ -223,14 +223,14 @@ func TestAGroupAnswerOpensWhatItNarrowsToUpToItsUses(t *testing.T) {
 func TestAGrantIssuedBeforehandSavesTheQuestion(t *testing.T) {
 	t.Parallel()
 	w := desk(t)
-	g, signed, err := w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "refund", Uses: 2, TTL: time.Hour}, anna)
+	_, signed, err := w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "refund", Uses: 2, TTL: time.Hour}, anna)
 	require.NoError(t, err)
 	for range 2 {
 		require.Equal(t, call.Allow, w.with(t, signed, "refund", `{"order":"1","amount":250}`).Effect)
 	}
 	require.Equal(t, call.Deny, w.with(t, signed, "refund", `{"order":"1","amount":250}`).Effect)
 
-	g, signed, err = w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "refund", Uses: 2, TTL: time.Hour}, anna)
+	g, signed, err := w.IssueGrant(t.Context(), engine.Order{Agent: "bot", Tool: "refund", Uses: 2, TTL: time.Hour}, anna)
 	require.NoError(t, err)
 	require.NoError(t, w.RevokeGrant(t.Context(), g.ID, anna))
 	d := w.with(t, signed, "refund", `{"order":"1","amount":250}`)

@@ -11,7 +11,6 @@ import (
 
 	"m1/cache"
 	"m1/collector/snapshot"
-	"m1/engine/approval"
 	"m1/engine/call"
 	"m1/engine/event"
 	"m1/engine/ledger"
@@ -33,8 +32,7 @@ type proposed struct {
 	ruling *ruling
 	state  policy.RunState // of its run, this call included
 	v      policy.Verdict
-	past   []*limit.Past // what the call is to rules about history
-	asked  *approval.Question
+	past   []*limit.Past      // what the call is to rules about history
 	fresh  *snapshot.Approval // the question that the call raised; nil if it was open
 	spend  *spending          // the grant that opens it; nil without one
 	ticket cache.Ticket

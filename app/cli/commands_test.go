@@ -132,6 +132,14 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// hangup NAME: sends SIGHUP, which asks a headless engine to read its rules again.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hangup NAME")
+	}
+	ts.Check(processOf(ts, args[0]).cmd.Process.Signal(syscall.SIGHUP))
+}
+
 // http STATUS METHOD PATH [BODY]: asks the M1 at $URL with $M1_TOKEN. The answer
 // is the output, its headers the error output.
 func request(ts *testscript.TestScript, neg bool, args []string) {

@@ -58,7 +58,7 @@ func TestEveryCommandHelpsWithAnExample(t *testing.T) {
 
 func TestEveryGroupOfCommandsShowsItsHelpAndTakesNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, group := range []string{"config", "tools", "token", "completion"} {
+	for _, group := range []string{"config", "tools", "token", "policy", "grant", "approval", "completion"} {
 		code, out, _ := run(t, group)
 		require.Zero(t, code, group)
 		require.Contains(t, out, "Available Commands:", group)

@@ -31,9 +31,9 @@ func TestMain(m *testing.M) {
 // program is what main does.
 func program() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	code := cli.Main(ctx, cli.Env{Args: os.Args[1:], Vars: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Hangup: hangup})
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	code := cli.Main(ctx, cli.Env{Args: os.Args[1:], Vars: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Hangup: heard})
 	stop()
 	os.Exit(code)
 }
@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "await": await, "end": end,
+			"exits": exits, "start": start, "await": await, "end": end, "hangup": hangup,
 			"http": request, "until": until, "ready": ready, "refused": refused, "keep": keep, "sse": sse, "ledger": readLedger,
 		},
 		Condition: func(cond string) (bool, error) { return cond == "shared" && shared != "", nil },
