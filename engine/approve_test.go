@@ -412,3 +412,29 @@ func TestSeveralRulesThatAskAreAllHeard(t *testing.T) {
 	require.Equal(t, call.Deny, d.Effect, "nobody may answer for both")
 	require.Equal(t, "policy_error", d.Code)
 }
+
+func TestARestartForgetsNoLimit(t *testing.T) {
+	t.Parallel()
+	const limited = `
+version: 1
+tools:
+  pay:  { scope: execute, args: { amount: int } }
+  test: { scope: execute }
+  ship: { scope: execute }
+rules:
+  - { id: pay,  effect: allow, tools: [pay], total: { of: args.amount, max: 100, per: month, key: agent } }
+  - { id: test, effect: allow, tools: [test], limit: 1/h }
+  - { id: ship, effect: allow, tools: [ship], requires: { tool: test, outcome: ok, within: 1h } }
+`
+	before := open(t, limited)
+	require.Equal(t, call.Allow, before.propose(t, "r", "pay", `{"amount":80}`).Effect)
+	require.Equal(t, call.Deny, before.propose(t, "r", "ship", `{}`).Effect)
+	before.report(t, before.propose(t, "r", "test", `{}`), `"ok"`)
+	require.NoError(t, before.ledger.Flush(t.Context()))
+
+	after := open(t, limited, func(o *engine.Options) { o.Ledger = before.ledger })
+	require.Equal(t, call.Deny, after.propose(t, "r", "pay", `{"amount":30}`).Effect)
+	require.Equal(t, call.Allow, after.propose(t, "r", "pay", `{"amount":20}`).Effect)
+	require.Equal(t, call.Deny, after.propose(t, "r", "test", `{}`).Effect)
+	require.Equal(t, call.Allow, after.propose(t, "r", "ship", `{}`).Effect)
+}

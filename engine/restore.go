@@ -11,18 +11,42 @@ import (
 	"m1/engine/event"
 	"m1/engine/ledger"
 	"m1/engine/limit"
+	"m1/engine/policy"
 	"m1/engine/token"
 )
 
-// remembered is how far back the records are read at a start: no grant lives
-// longer, and no question.
+// remembered is how far back the records are read at a start at least: no grant
+// lives longer, and no question.
 const remembered = token.DefaultMaxTTL + time.Hour
+
+// horizon is how far back a record can still count for the policy.
+func horizon(set *policy.Set) time.Duration {
+	const day = 24 * time.Hour
+	h := remembered
+	for _, l := range set.Limits() {
+		if l.Rate != nil {
+			h = max(h, l.Rate.Per)
+		}
+		if l.Total != nil {
+			switch l.Total.Period {
+			case limit.Week:
+				h = max(h, 7*day)
+			case limit.Month:
+				h = max(h, 31*day)
+			}
+		}
+	}
+	for _, p := range set.Pasts() {
+		h = max(h, p.Within)
+	}
+	return h
+}
 
 // restore brings back, from the records, what must outlive a restart: open
 // questions, grants and how often each was spent, and what limits have counted.
 func (e *Engine) restore() error {
 	ctx := context.Background() // a start is not hurried: what is not read would be granted twice
-	since := e.o.Now().Add(-remembered)
+	since := e.o.Now().Add(-horizon(e.o.Policy))
 	from, err := seqBefore(ctx, e.o.Ledger, since)
 	if err != nil {
 		return fmt.Errorf("restore from the ledger: %w", err)
@@ -72,7 +96,7 @@ func timeOf(ctx context.Context, l ledger.Store, seq uint64) (time.Time, error) 
 	return time.Time{}, fmt.Errorf("record %d is missing", seq)
 }
 
-// restorer reads the records of the last day in order.
+// restorer reads the records in order.
 type restorer struct {
 	e        *Engine
 	asked    map[string]snapshot.Approval // questions without an answer so far
