@@ -21,7 +21,7 @@ import (
 // only; packages on one floor do not know each other. docs/architecture.md says
 // why; a new package gets its floor here.
 var floors = [][]string{
-	0: {"engine/call", "engine/meter", "engine/source", "engine/args", "cache/local", "themes"},
+	0: {"engine/call", "engine/meter", "engine/source", "engine/statefile", "engine/args", "cache/local", "themes"},
 	1: {"cache/remote", "cache/seal", "engine/event", "engine/schema", "engine/limit", "engine/pricing", "engine/bearer", "engine/token", "engine/gateway", "engine/gateway/guard", "engine/gateway/trace", "collector/snapshot"},
 	2: {"cache", "engine/tool", "engine/condition", "engine/approval", "engine/cluster", "engine/ledger", "engine/gateway/api", "views", "app/config"},
 	3: {"engine/policy", "engine/permission", "engine/gateway/operate", "engine/gateway/replay", "engine/gateway/demo", "engine/ledger/memory", "engine/ledger/sqlite", "engine/ledger/ledgertest", "collector/dashboard", "app"},

@@ -12,6 +12,7 @@ import (
 	"m1/cache/seal"
 	"m1/engine/approval"
 	"m1/engine/cluster"
+	"m1/engine/statefile"
 	"m1/engine/token"
 )
 
@@ -56,7 +57,7 @@ func nodeOf(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		name := "n-" + strings.ToLower(rand.Text()[:16])
-		if err := os.WriteFile(path, []byte(name+"\n"), 0o600); err != nil {
+		if err := statefile.Replace(path, []byte(name+"\n")); err != nil {
 			return "", fmt.Errorf("name this node: %w", err)
 		}
 		return name, nil

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"m1/collector/snapshot"
 	"m1/engine"
+	"m1/engine/statefile"
 )
 
 // ShelfFile is the name of the file in the state folder that holds the policies
@@ -75,30 +75,10 @@ func (s shelf) read() (shelfFile, error) {
 	return f, nil
 }
 
-// write replaces the file: after a crash it is the old one or the new one.
-func (s shelf) write(f shelfFile) (err error) {
+func (s shelf) write(f shelfFile) error {
 	data, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(s.path), ShelfFile+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(append(data, '\n')); err != nil {
-		return err
-	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), s.path)
+	return statefile.Replace(s.path, append(data, '\n'))
 }

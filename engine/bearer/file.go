@@ -9,10 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"m1/engine/statefile"
 )
 
 // maxFile bounds what is read: far above any honest number of tokens.
@@ -119,7 +120,7 @@ func (t fileEntry) entry() (entry, error) {
 
 // write replaces path as a whole: after a crash the file is the old one or the
 // new one, never a part.
-func write(path string, entries []entry) (err error) {
+func write(path string, entries []entry) error {
 	out := file{Version: fileVersion, Tokens: []fileEntry{}}
 	for _, e := range entries {
 		out.Tokens = append(out.Tokens, fileEntry{e.Name, e.Role, hex.EncodeToString(e.digest[:]), e.created, e.Groups, e.Agents, e.expires})
@@ -131,41 +132,8 @@ func write(path string, entries []entry) (err error) {
 	if len(data) >= maxFile { // it could not be read again
 		return fmt.Errorf("bearer: the file of the tokens would exceed %d bytes; revoke some that nobody uses", maxFile)
 	}
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, File+".*") // made with mode 0600
-	if err != nil {
-		return fmt.Errorf("bearer: %w; choose a state directory that can be written", err)
+	if err := statefile.Replace(path, append(data, '\n')); err != nil {
+		return fmt.Errorf("bearer: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("bearer: write %s: %w", path, err)
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(append(data, '\n')); err != nil {
-		return err
-	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes a rename durable. Windows cannot sync a directory and needs not.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }

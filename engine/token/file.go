@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"m1/engine/statefile"
 )
 
 const (
@@ -124,7 +124,7 @@ func parseKeys(data []byte, issuer string) ([]*key, ed25519.PrivateKey, error) {
 
 // writeKeys replaces path as a whole: after a crash the file is the old one or the new
 // one, never a part.
-func writeKeys(path string, own []*key, private ed25519.PrivateKey) (err error) {
+func writeKeys(path string, own []*key, private ed25519.PrivateKey) error {
 	out := file{Version: fileVersion}
 	for _, k := range own {
 		p := k.public()
@@ -135,43 +135,10 @@ func writeKeys(path string, own []*key, private ed25519.PrivateKey) (err error) 
 	if err != nil {
 		return fmt.Errorf("token: encode keys: %w", err)
 	}
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, File+".*") // made with mode 0600
-	if err != nil {
-		return fmt.Errorf("token: %w; choose a state directory that can be written", err)
+	if err := statefile.Replace(path, append(data, '\n')); err != nil {
+		return fmt.Errorf("token: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("token: write %s: %w", path, err)
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(append(data, '\n')); err != nil {
-		return err
-	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes a rename durable. Windows cannot sync a directory and needs not.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 // readSecret returns the shared secret. There is no default for it.
