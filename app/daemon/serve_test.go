@@ -93,7 +93,14 @@ func serve(t *testing.T, state string) (d *daemon.Daemon, ended chan error, stop
 	d = open(t, o)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended = make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	t.Cleanup(cancel)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ended <- d.Run(ctx)
+	}()
+	t.Cleanup(func() { // before open's Close: Run closes by itself
+		cancel()
+		<-done
+	})
 	return d, ended, cancel
 }
