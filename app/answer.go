@@ -55,8 +55,9 @@ func (m *model) begin(kind views.DialogKind) tea.Cmd {
 		m.dialog.MaxTTL = min(approval.DefaultTTL, ceiling(a))
 		m.dialog.Word = word(a)
 	case views.Ceiling:
-		m.dialog.Uses = strconv.Itoa(a.MaxUses)
-		m.dialog.Minutes = strconv.FormatInt(wholeMinutes(ceiling(a)), 10)
+		// The least that is more than one yes: who wants more says so.
+		m.dialog.Uses = strconv.Itoa(min(2, a.MaxUses))
+		m.dialog.Minutes = strconv.FormatInt(min(5, wholeMinutes(ceiling(a))), 10)
 	}
 	return m.hush()
 }

@@ -163,6 +163,8 @@ func TestOnlyTheSecondKeyAnswersAndWhatItSays(t *testing.T) {
 	because.Reason = "ask first"
 	many := approve
 	many.Uses, many.TTL = 10, 15*time.Minute
+	least := approve
+	least.Uses, least.TTL = 2, 5*time.Minute
 	few := approve
 	few.Uses, few.TTL = 3, 2*time.Minute
 	for name, test := range map[string]struct {
@@ -200,14 +202,15 @@ func TestOnlyTheSecondKeyAnswersAndWhatItSays(t *testing.T) {
 		"A alone":                             {call.Write, "A", nil},
 		"A goes on to a confirmation":         {call.Write, "A enter", nil},
 		"A and Enter twice":                   {call.Write, "A enter enter", nil},
-		"A as much as the rule allows":        {call.Write, "A enter Y", &many},
+		"A offers the least":                  {call.Write, "A enter Y", &least},
+		"A as much as the rule allows":        {call.Write, "A backspace 1 0 tab backspace 1 5 enter Y", &many},
 		"A less":                              {call.Write, "A backspace backspace 3 tab backspace backspace 2 enter Y", &few},
 		"A no use at all":                     {call.Write, "A backspace backspace 0 enter Y enter", nil},
 		"A more uses than the rule allows":    {call.Write, "A 0 enter Y enter", nil},
 		"A longer than the rule allows":       {call.Write, "A tab 0 enter Y enter", nil},
 		"A takes digits only":                 {call.Write, "A x - backspace backspace 3 tab backspace backspace . 2 enter Y", &few},
 		"A of a call that runs things, by Y":  {call.Execute, "A enter Y", nil},
-		"A of a call that runs things, typed": {call.Execute, "A enter r e f enter", &many},
+		"A of a call that runs things, typed": {call.Execute, "A enter r e f enter", &least},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,7 +41,7 @@ func (j *judge) alert(f facts, h snapshot.Health) []snapshot.Alert {
 	}
 	if p := f.status.Policy.Failure; p != nil {
 		raise(snapshot.Alert{
-			ID: "policy_load", Severity: "P2", Title: "Policy not loaded", Since: p.At,
+			ID: snapshot.AlertPolicyLoad, Severity: "P2", Title: "Policy not loaded", Since: p.At,
 			Detail: fmt.Sprintf("%s (%s) has problems and %.15s goes on deciding: %s", p.Name, p.By, f.status.Policy.Version, firstOf(p.Problems)),
 		})
 	}

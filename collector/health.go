@@ -109,6 +109,8 @@ func policyCheck(p engine.PolicyStatus) snapshot.Check {
 	switch {
 	case p.Version == "":
 		return snapshot.Check{Status: critical, Message: "no policy is loaded: every call is denied"}
+	case p.Failure != nil:
+		return snapshot.Check{Status: degraded, Message: fmt.Sprintf("%s was refused; %.15s goes on deciding", p.Failure.Name, p.Version)}
 	case p.Observe:
 		return snapshot.Check{Status: healthy, Message: fmt.Sprintf("%s observes: decisions are counted, nothing is held back", p.Name)}
 	}

@@ -39,7 +39,7 @@ func newAnswers(c *cache.Cache, encrypt bool) (a answers, err error) {
 func (a *answers) result(ctx context.Context, c *proposed) (answer []byte, info cache.Info, t cache.Ticket, hit bool) {
 	key, err := a.results.Key(cache.Question{
 		Principal: "agent:" + string(c.p.Agent), Session: string(c.p.Run), Tool: c.p.Tool,
-		Schema: schema(c), Policy: c.d.Version, Args: asked(c.entry, c.args),
+		Schema: meaning(c), Policy: c.d.Version, Args: asked(c.entry, c.args),
 	})
 	if err != nil {
 		return nil, cache.Info{}, cache.Ticket{}, false
@@ -47,10 +47,10 @@ func (a *answers) result(ctx context.Context, c *proposed) (answer []byte, info 
 	return a.results.Lookup(ctx, key, tags(c.p.Run, c.use.Reads))
 }
 
-// schema tells two entries of a catalogue apart by what they make of a call. An
+// meaning tells two entries of a catalogue apart by what they make of a call. An
 // entry with a lifetime of its own has another key in each stretch of that length,
 // so that nothing is served for longer.
-func schema(c *proposed) string {
+func meaning(c *proposed) string {
 	var b strings.Builder
 	b.WriteString(c.use.Scope.String())
 	for _, it := range c.use.Reads {

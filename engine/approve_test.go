@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"m1/engine/call"
 	"m1/engine/event"
 	"m1/engine/ledger"
+	"m1/engine/policy"
 	"m1/engine/token"
 )
 
@@ -238,7 +240,8 @@ func TestAGrantIssuedBeforehandSavesTheQuestion(t *testing.T) {
 	require.Contains(t, d.Reason, "revoked")
 	require.ErrorIs(t, w.RevokeGrant(t.Context(), "gr_unknown", anna), engine.ErrUnknownGrant)
 
-	for _, bad := range []engine.Order{{Tool: "refund"}, {Agent: "bot", Tool: "nothing"}, {Agent: "bot", Tool: "refund", TTL: 48 * time.Hour}, {Agent: "bot", Tool: "refund", Uses: -1}} {
+	for _, bad := range []engine.Order{{Tool: "refund"}, {Agent: "bot", Tool: "nothing"}, {Agent: "bot", Tool: "refund", TTL: 48 * time.Hour}, {Agent: "bot", Tool: "refund", Uses: -1},
+		{Agent: "bot", Tool: "refund", Args: json.RawMessage(`{"order":7}`)}, {Agent: "bot", Tool: "refund", Narrow: json.RawMessage(`{"ordr":"7"}`)}} {
 		_, _, err := w.IssueGrant(t.Context(), bad, anna)
 		var order *engine.BadOrder
 		require.ErrorAs(t, err, &order)
@@ -437,4 +440,78 @@ rules:
 	require.Equal(t, call.Allow, after.propose(t, "r", "pay", `{"amount":20}`).Effect)
 	require.Equal(t, call.Deny, after.propose(t, "r", "test", `{}`).Effect)
 	require.Equal(t, call.Allow, after.propose(t, "r", "ship", `{}`).Effect)
+}
+
+// The attack: somebody answers an old question alone after the policy wants two of
+// others.
+func TestAnOldQuestionIsNotAnsweredOnOldTerms(t *testing.T) {
+	t.Parallel()
+	const one = "version: 1\ntools: { pay: { scope: execute } }\nrules:\n  - { id: pay, effect: ask, tools: [pay] }\n"
+	w := open(t, one)
+	d := w.with(t, "", "pay", `{}`)
+	stricter := "version: 1\ntools: { pay: { scope: execute } }\nrules:\n  - { id: pay, effect: ask, tools: [pay], approvers: [lead], approvals: 2 }\n"
+	_, _, err := w.LoadPolicy(t.Context(), engine.Load{Name: "p", Source: []byte(stricter), By: "file"})
+	require.NoError(t, err)
+	_, err = w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Approve: true})
+	require.ErrorIs(t, err, engine.ErrDenied)
+
+	w = open(t, one)
+	d = w.with(t, "", "pay", `{}`)
+	_, _, err = w.LoadPolicy(t.Context(), engine.Load{Name: "p", Source: []byte(one + "# a comment\n"), By: "file"})
+	require.NoError(t, err)
+	_, err = w.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Approve: true})
+	require.NoError(t, err, "on the same terms it may be answered")
+}
+
+// The attack: after a restart the second of two people gives more than the first
+// agreed to.
+func TestARestartDoesNotWidenWhatTheFirstVoteAgreedTo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	keys := func(o *engine.Options) {
+		ring, err := token.Open(token.Options{Dir: dir, Node: "here"})
+		require.NoError(t, err)
+		o.Grants = ring
+	}
+	const quorum = "version: 1\ntools: { pay: { scope: execute } }\nrules:\n  - { id: pay, effect: ask, tools: [pay], approvals: 2, grant: { max: 15m, uses: 3 } }\n"
+	before := open(t, quorum, keys)
+	d := before.with(t, "", "pay", `{}`)
+	_, err := before.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: anna, Approve: true, Uses: 1, TTL: 30 * time.Second})
+	require.NoError(t, err)
+	after := open(t, quorum, keys, func(o *engine.Options) { o.Ledger = before.ledger })
+	_, err = after.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: ben, Approve: true, Uses: 3, TTL: 15 * time.Minute})
+	require.ErrorIs(t, err, approval.ErrCeiling)
+	_, err = after.Answer(t.Context(), approval.Answer{ID: d.Approval.ID, By: ben, Approve: true, Uses: 1, TTL: 30 * time.Second})
+	require.NoError(t, err)
+}
+
+// The attack: a run shakes off its limits by a restart, or by a flood of other runs.
+func TestARunKeepsItsCountsOverARestartAndAFlood(t *testing.T) {
+	t.Parallel()
+	const limited = "version: 1\nlimits: { max_tool_calls: 3 }\nrules:\n  - { id: all, effect: allow, tools: [\"*\"] }\n  - { id: again, effect: deny, tools: [think], repeated: { same: args, times: 3, within: 1h } }\n"
+	before := open(t, limited, func(o *engine.Options) { o.Runs = 10 })
+	for i := range 3 {
+		require.Equal(t, call.Allow, before.propose(t, "r", "list_orders", fmt.Sprintf(`{"n":%d}`, i)).Effect)
+	}
+	for range 2 {
+		require.Equal(t, call.Allow, before.propose(t, "thinker", "think", `{}`).Effect)
+	}
+	for i := range 50 {
+		before.propose(t, fmt.Sprintf("flood-%d", i), "list_orders", `{}`)
+	}
+	require.Equal(t, policy.RunLimit, before.propose(t, "r", "list_orders", `{"n":9}`).Rule)
+	require.NoError(t, before.ledger.Flush(t.Context()))
+
+	after := open(t, limited, func(o *engine.Options) { o.Ledger = before.ledger })
+	require.Equal(t, policy.RunLimit, after.propose(t, "r", "list_orders", `{"n":9}`).Rule)
+	require.Equal(t, "again", after.propose(t, "thinker", "think", `{}`).Rule)
+}
+
+func TestWhatNobodyCanReadIsNotAsked(t *testing.T) {
+	t.Parallel()
+	w := open(t, "version: 1\ntools: { pay: { scope: execute } }\nrules:\n  - { id: pay, effect: ask, tools: [pay] }\n")
+	d := w.with(t, "", "pay", `{"a":"`+strings.Repeat("x", 300<<10)+`"}`)
+	require.Equal(t, call.Deny, d.Effect)
+	require.Equal(t, engine.CodeTooLarge, d.Code)
+	require.Empty(t, w.Approvals(""))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,11 +19,23 @@ import (
 // CodeTooMany says that too many questions are open already.
 const CodeTooMany = "too_many_questions"
 
+// CodeTooLarge says that the arguments are too large for a person to look at.
+const CodeTooLarge = "too_large_to_ask"
+
+// mostAsked bounds the arguments of a question: whoever answers must be able to read
+// them, and open questions are held in memory.
+const mostAsked = 256 << 10
+
 // ask finds the answer of a person: in the grant that the call presents, or by
 // raising the question. The verdict becomes what came of it.
 func (e *Engine) ask(ctx context.Context, c *proposed) {
 	if c.p.Grant != "" {
 		e.redeem(ctx, c)
+		return
+	}
+	if len(c.args) > mostAsked {
+		c.v = policy.Verdict{Effect: call.Deny, Rule: c.v.Rule, Code: CodeTooLarge,
+			Reason: fmt.Sprintf("a person must approve this call, and nobody can read arguments of more than %d KiB; make it smaller", mostAsked>>10)}
 		return
 	}
 	rule := c.v.Ask
@@ -149,8 +162,13 @@ func (e *Engine) grant(ctx context.Context, q snapshot.Approval, a approval.Answ
 	c.state = e.runs.ahead(q.Run, c.digest)
 	r := e.request(&c)
 	r.Dry = true
-	if v := c.ruling.set.Decide(&r); v.Effect == call.Deny {
+	v := c.ruling.set.Decide(&r)
+	if v.Effect == call.Deny {
 		return snapshot.Grant{}, "", fmt.Errorf("%w: rule %s: %s", ErrDenied, v.Rule, v.Reason)
+	}
+	// Who answered did so on the terms of the question, and for its rule alone.
+	if c.ruling.set.Version() != q.Version && v.Effect == call.Ask && !sameTerms(q, v) {
+		return snapshot.Grant{}, "", fmt.Errorf("%w: the policy has changed since, and rule %s asks on other terms; the agent must ask again", ErrDenied, v.Rule)
 	}
 	g := token.Grant{
 		Agent: q.Agent, Run: q.Run, Tool: q.Tool, Scope: c.use.Scope, Schema: c.schema, Rule: q.Rule,
@@ -167,6 +185,13 @@ func (e *Engine) grant(ctx context.Context, q snapshot.Approval, a approval.Answ
 	return e.issue(ctx, g, ttl, ev)
 }
 
+// sameTerms reports whether v asks by the rule of q, the same people, as many of
+// them, and for no less. The votes may have lowered what q opens already.
+func sameTerms(q snapshot.Approval, v policy.Verdict) bool {
+	return v.Rule == q.Rule && v.Ask.Approvals <= q.Needed && slices.Equal(v.Ask.Approvers, q.Approvers) &&
+		q.MaxUses <= v.Ask.MaxUses && time.Duration(q.MaxTTLS)*time.Second <= v.Ask.MaxTTL
+}
+
 // names are all who said yes, the last one included.
 func names(q snapshot.Approval, a approval.Answer) string {
 	var by []string
@@ -179,7 +204,7 @@ func names(q snapshot.Approval, a approval.Answer) string {
 }
 
 func (e *Engine) recordAnswer(ctx context.Context, k event.Kind, q snapshot.Approval, a approval.Answer) error {
-	ev := e.event(k, event.ApprovalAnsweredData{Approval: q.ID, Status: q.Status, By: a.By.Name, Reason: a.Reason})
+	ev := e.event(k, event.ApprovalAnsweredData{Approval: q.ID, Status: q.Status, By: a.By.Name, Reason: a.Reason, MaxTTLS: q.MaxTTLS, MaxUses: q.MaxUses})
 	ev.Run, ev.Call, ev.Agent, ev.Tool = q.Run, q.Call, q.Agent, q.Tool
 	_, err := e.o.Ledger.Append(ctx, ev)
 	return err

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"m1/engine/call"
 	"m1/engine/event"
 	"m1/engine/policy"
+	"m1/engine/schema"
 	"m1/engine/token"
 	"m1/engine/tool"
 )
@@ -294,7 +297,28 @@ func (o *Order) check(entry *tool.Entry) error {
 		}
 		*args = canonical
 	}
+	if err := entry.Check(o.Args); o.Args != nil && err != nil {
+		return bad("args", "are not what the tool takes: "+trimmed(err), "GET /v1/tools lists the tools")
+	}
+	if name := stranger(entry.Args, o.Narrow); name != "" {
+		return bad("args", fmt.Sprintf("the tool has no argument %q, so the grant would open nothing", name), "GET /v1/tools lists the tools")
+	}
 	return nil
+}
+
+// stranger is a member of narrow that no call of the tool can have; empty if there is
+// none.
+func stranger(args *schema.Type, narrow json.RawMessage) string {
+	var members map[string]json.RawMessage
+	if args == nil || args.Kind != schema.Object || args.Open || json.Unmarshal(narrow, &members) != nil {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !slices.ContainsFunc(args.Fields, func(f schema.Field) bool { return f.Name == name }) {
+			return name
+		}
+	}
+	return ""
 }
 
 // IssueGrant makes a grant for calls that the policy would ask about. It is

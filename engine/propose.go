@@ -119,7 +119,7 @@ func (e *Engine) judge(ctx context.Context, c *proposed) {
 	}
 	c.policyTook = e.o.Now().Sub(start)
 	c.d = call.Decision{ID: c.id, Version: set.Version(), Scope: c.use.Scope, Cache: call.CacheAnswer{Status: call.CacheBypass}}
-	e.shadow(&q, c.v)
+	e.shadow(set, &q, c.v)
 	if c.v.Effect == call.Ask && !set.Observe() {
 		e.ask(ctx, c)
 	}
@@ -136,8 +136,8 @@ func (e *Engine) judge(ctx context.Context, c *proposed) {
 func (c *proposed) who() limit.Who { return limit.Who{Agent: c.p.Agent, Run: c.p.Run} }
 
 // shadow counts what rules in shadow mode would have done.
-func (e *Engine) shadow(q *policy.Request, v policy.Verdict) {
-	for _, hit := range e.ruling.Load().set.Shadow(q, v, nil) {
+func (e *Engine) shadow(set *policy.Set, q *policy.Request, v policy.Verdict) {
+	for _, hit := range set.Shadow(q, v, nil) {
 		m := e.meter.Shadow.Get(hit.Rule)
 		m.Matched.Inc()
 		if hit.Would {

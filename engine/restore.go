@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -107,6 +108,12 @@ type restorer struct {
 
 func (r *restorer) event(ev event.Event) error {
 	switch ev.Kind {
+	case event.RunStarted:
+		return read(ev, func(d event.RunStartedData) {
+			r.e.runs.former.start(ev.Run, ev.At, call.RunLimits{MaxToolCalls: d.MaxToolCalls, MaxSteps: d.MaxSteps, MaxRuntime: time.Duration(d.MaxRuntimeMS) * time.Millisecond})
+		})
+	case event.Used:
+		r.e.runs.former.step(ev.Run, ev.At)
 	case event.Decided:
 		return read(ev, func(d event.DecidedData) { r.decided(ev, d) })
 	case event.Reported:
@@ -117,6 +124,7 @@ func (r *restorer) event(ev event.Event) error {
 		return read(ev, func(d event.ApprovalAnsweredData) {
 			if a, open := r.asked[d.Approval]; open {
 				a.Votes = append(a.Votes, snapshot.Vote{By: d.By, At: ev.At, Approve: true, Note: d.Reason})
+				a.MaxTTLS, a.MaxUses = min(a.MaxTTLS, max(d.MaxTTLS, 1)), min(a.MaxUses, max(d.MaxUses, 1))
 				r.asked[d.Approval] = a
 			}
 		})
@@ -172,6 +180,11 @@ func read[T any](ev event.Event, f func(T)) error {
 }
 
 func (r *restorer) decided(ev event.Event, d event.DecidedData) {
+	r.e.runs.former.call(ev.Run, ev.At)
+	var digest call.Digest
+	if n, err := hex.Decode(digest[:], []byte(d.Digest)); err == nil && n == len(digest) {
+		r.e.book.Propose(limit.Who{Agent: ev.Agent, Run: ev.Run}, digest, ev.At)
+	}
 	if d.Effect != call.Allow {
 		return
 	}

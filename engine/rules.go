@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,14 +77,25 @@ func (rs *rules) push(v Shelved) {
 	rs.failure = nil
 }
 
-func (rs *rules) find(version string) (Shelved, bool) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	i := slices.IndexFunc(rs.kept, func(v Shelved) bool { return v.Version == version })
-	if i < 0 {
+// find looks a kept policy up by its version or a beginning of it that no other has.
+func (rs *rules) find(version string) (found Shelved, ok bool) {
+	const least = 4 // hexadecimal digits; fewer are a slip
+	digits := strings.TrimPrefix(version, "sha256:")
+	if len(digits) < least {
 		return Shelved{}, false
 	}
-	return rs.kept[i], true
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, k := range rs.kept {
+		if !strings.HasPrefix(strings.TrimPrefix(k.Version, "sha256:"), digits) {
+			continue
+		}
+		if ok {
+			return Shelved{}, false
+		}
+		found, ok = k, true
+	}
+	return found, ok
 }
 
 func (rs *rules) versions() ([]snapshot.PolicyVersion, *snapshot.PolicyFailure) {
@@ -181,7 +193,8 @@ func (e *Engine) RefusePolicy(ctx context.Context, l Load, err error) {
 	_ = e.record(ctx, false, e.event(event.PolicyRefused, event.PolicyRefusedData{Name: f.Name, By: f.By, Problems: f.Problems})) // told on the dashboard and in the log anyway
 }
 
-// Rollback puts a policy that decided before in force again.
+// Rollback puts a policy that decided before in force again. A beginning of its
+// version is enough if no other version kept begins so.
 func (e *Engine) Rollback(ctx context.Context, to, comment, by string) (snapshot.PolicyVersion, error) {
 	old, ok := e.rules.find(to)
 	if !ok {

@@ -35,6 +35,7 @@ type runs struct {
 	order     *list.List // of *run, last moved first
 	byID      map[call.RunID]*list.Element
 	sightings int // over all runs
+	former    former
 
 	// The last answer of views; nil once something has moved. An idle engine is
 	// sampled four times a second all the same.
@@ -67,6 +68,7 @@ type memory struct {
 
 func (rs *runs) init(limit int, m *meter.Meter) {
 	rs.meter, rs.max, rs.order, rs.byID = m, limit, list.New(), map[call.RunID]*list.Element{}
+	rs.former.init()
 }
 
 const (
@@ -90,6 +92,9 @@ func (rs *runs) touch(id call.RunID, agent call.AgentID, now time.Time) *run {
 		rs.remove(rs.order.Back())
 	}
 	r := &run{began: now, view: snapshot.Run{ID: id, Agent: agent, Status: active, StartedAt: now, LastAt: now, CostUSD: call.Nano(0).String()}, seen: map[call.Digest]*memory{}}
+	if c := rs.former.take(id); c != nil {
+		r.began, r.calls, r.steps, r.limits = c.began, c.calls, c.steps, c.limits
+	}
 	rs.byID[id] = rs.order.PushFront(r)
 	return r
 }
@@ -101,6 +106,10 @@ func (rs *runs) remove(el *list.Element) {
 	r := rs.order.Remove(el).(*run)
 	rs.sightings -= len(r.seen)
 	delete(rs.byID, r.view.ID)
+	if r.view.Status == active && r.calls+r.steps > 0 {
+		c := rs.former.of(r.view.ID, r.began)
+		c.began, c.calls, c.steps, c.limits = r.began, r.calls, r.steps, r.limits
+	}
 }
 
 // propose counts a proposal for its run and returns where the run stands with it.
@@ -216,6 +225,17 @@ func (rs *runs) use(u call.Usage, charge call.Charge, now time.Time) {
 	r.view.Unpriced = r.view.Unpriced || !charge.Priced
 }
 
+// RunAgent returns the agent that began a run which the engine follows.
+func (e *Engine) RunAgent(id call.RunID) (call.AgentID, bool) {
+	e.runs.mu.Lock()
+	defer e.runs.mu.Unlock()
+	el, ok := e.runs.byID[id]
+	if !ok {
+		return "", false
+	}
+	return el.Value.(*run).view.Agent, true
+}
+
 // StartRun records the beginning of a run. It may be left out: a run begins with
 // its first call or usage. A run that has ended begins again: it is counted as
 // one more, and its own sums go on.
@@ -223,7 +243,10 @@ func (e *Engine) StartRun(ctx context.Context, r call.Run) error {
 	if r.ID == "" {
 		return call.ErrUnknownRun
 	}
-	ev := e.event(event.RunStarted, event.RunStartedData{Goal: r.Goal, Model: r.Model})
+	ev := e.event(event.RunStarted, event.RunStartedData{
+		Goal: r.Goal, Model: r.Model,
+		MaxToolCalls: r.Limits.MaxToolCalls, MaxSteps: r.Limits.MaxSteps, MaxRuntimeMS: r.Limits.MaxRuntime.Milliseconds(),
+	})
 	ev.Run, ev.Agent = r.ID, r.Agent
 	if err := e.record(ctx, false, ev); err != nil {
 		return err

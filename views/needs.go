@@ -22,7 +22,9 @@ func needs(f *Frame, w, h int) [][]span {
 		lines = append(lines, notLoadedSpans(f, p))
 	}
 	for i := range f.Snap.Alerts {
-		lines = append(lines, alertSpans(f, &f.Snap.Alerts[i]))
+		if a := &f.Snap.Alerts[i]; !told(f, a) {
+			lines = append(lines, alertSpans(f, a))
+		}
 	}
 	if foreignKey(&f.Snap.Cache) {
 		lines = append(lines, foreignKeySpans())
@@ -40,7 +42,12 @@ func needs(f *Frame, w, h int) [][]span {
 
 // needsCount is how many there are, without writing them.
 func needsCount(f *Frame) int {
-	n := pendingCount(f) + len(f.Snap.Alerts)
+	n := pendingCount(f)
+	for i := range f.Snap.Alerts {
+		if !told(f, &f.Snap.Alerts[i]) {
+			n++
+		}
+	}
 	for _, is := range [...]bool{f.Snap.Policy.Failure != nil, foreignKey(&f.Snap.Cache), cutOff(&f.Snap.Cache)} {
 		if is {
 			n++
@@ -96,6 +103,11 @@ func questionKeys(f *Frame) []span {
 		key("Enter", " details")
 	}
 	return line
+}
+
+// told says that an alert has a line of its own already.
+func told(f *Frame, a *snapshot.Alert) bool {
+	return a.ID == snapshot.AlertPolicyLoad && f.Snap.Policy.Failure != nil
 }
 
 func notLoadedSpans(f *Frame, p *snapshot.PolicyFailure) []span {

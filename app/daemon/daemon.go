@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,8 +67,9 @@ type Daemon struct {
 	api       *server
 	first     bearer.First // the tokens that this start made
 	draining  atomic.Bool
-	cluster   *cluster.Cluster // nil without a Redis and a key file
-	stamps    []stamp          // of the files of the rules, as they were read
+	cluster   *cluster.Cluster  // nil without a Redis and a key file
+	stamps    []stamp           // of the files of the rules, as they were read
+	loaded    [sha256.Size]byte // of their content
 }
 
 // Open makes everything that can fail: the state folder, the ledger, the engine
@@ -118,6 +120,7 @@ func (d *Daemon) openEngine() error {
 		peers = d.cluster
 	}
 	d.stamps = stamps(o.Rules.files())
+	d.loaded = sumOf(engine.Load{Tools: o.Rules.Tools, Source: []byte(o.Rules.Policy.Source())})
 	shelf := shelf{filepath.Join(d.state, ShelfFile)}
 	kept, err := shelf.All()
 	if err != nil {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
 	"os"
 	"strings"
 	"time"
@@ -91,10 +92,22 @@ func (d *Daemon) load(ctx context.Context, by string) {
 		d.engine.RefusePolicy(ctx, l, err)
 		return
 	}
+	// A signal alone does not undo what an operator has put in force since.
+	sum := sumOf(l)
+	if by == "signal" && sum == d.loaded && d.engine.Status().Policy.Failure == nil {
+		d.o.Logger.Info("rules: unchanged", "name", l.Name)
+		return
+	}
+	d.loaded = sum
 	if _, _, err := d.engine.LoadPolicy(ctx, l); err != nil {
 		return // shown and logged by the engine
 	}
 	d.o.Logger.Info("policy: loaded", "name", l.Name, "by", by)
+}
+
+// sumOf tells one state of the rules from another.
+func sumOf(l engine.Load) [sha256.Size]byte {
+	return sha256.Sum256(append(l.Tools.YAML(), l.Source...))
 }
 
 // liveSource is the policy to start with where an operator has put another in force

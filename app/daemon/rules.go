@@ -78,6 +78,15 @@ func policySource(name string) ([]byte, error) {
 }
 
 func read(path, flag, hint string) ([]byte, error) {
+	// A pipe would block for as long as nobody writes to it, at every reload.
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+	case info.IsDir() || !info.Mode().IsRegular():
+		return nil, source.Problem{File: path, Msg: flag + " is no file", Hint: hint}
+	case info.Size() > source.MaxBytes:
+		return nil, source.Problem{File: path, Msg: fmt.Sprintf("%s has %d bytes, more than the limit of %d", flag, info.Size(), source.MaxBytes), Hint: "split it"}
+	}
 	src, err := os.ReadFile(path)
 	if err == nil {
 		return src, nil

@@ -44,6 +44,9 @@ type Source struct {
 	Listen string        // address of the API; empty when it is not served
 }
 
+// AlertPolicyLoad is the ID of the alert that a policy could not be loaded.
+const AlertPolicyLoad = "policy_load"
+
 // Alert is one judgement that wants a person's eyes.
 type Alert struct {
 	ID       string    `json:"id"`

@@ -55,8 +55,11 @@ type UsedData struct {
 
 // RunStartedData is the payload of RunStarted.
 type RunStartedData struct {
-	Goal  string `json:"goal,omitempty"`
-	Model string `json:"model,omitempty"`
+	Goal         string `json:"goal,omitempty"`
+	Model        string `json:"model,omitempty"`
+	MaxToolCalls int64  `json:"max_tool_calls,omitempty"`
+	MaxSteps     int64  `json:"max_steps,omitempty"`
+	MaxRuntimeMS int64  `json:"max_runtime_ms,omitempty"`
 }
 
 // RunEndedData is the payload of RunEnded.
@@ -100,6 +103,8 @@ type ApprovalAnsweredData struct {
 	By       string `json:"by,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 	Grant    string `json:"grant_id,omitempty"`
+	MaxTTLS  int64  `json:"max_ttl_s,omitempty"` // what all votes so far agree to
+	MaxUses  int    `json:"max_uses,omitempty"`
 }
 
 // GrantSpentData is the payload of GrantSpent.

@@ -25,3 +25,24 @@ func foreign(r *http.Request, agent call.AgentID) *guard.Error {
 		Message: fmt.Sprintf("the token %q does not speak for this agent", who.Name), Hint: hint,
 	}
 }
+
+// runner is a Decider that knows whose a run is; the engine is one.
+type runner interface {
+	RunAgent(call.RunID) (call.AgentID, bool)
+}
+
+// foreignRun refuses to begin or end the run of an agent that the token does not speak
+// for: its limits and its history hang on it.
+func (s *server) foreignRun(r *http.Request, run call.RunID) *guard.Error {
+	d, ok := s.Decider.(runner)
+	if !ok {
+		return nil
+	}
+	if agent, known := d.RunAgent(run); known {
+		if refusal := foreign(r, agent); refusal != nil {
+			refusal.Field, refusal.Message = "run_id", fmt.Sprintf("the run belongs to an agent that the token %q does not speak for", guard.Caller(r).Name)
+			return refusal
+		}
+	}
+	return nil
+}

@@ -44,6 +44,9 @@ func (s *server) startRun(w http.ResponseWriter, r *http.Request) {
 	if refusal == nil {
 		refusal = foreign(r, call.AgentID(in.Agent.ID))
 	}
+	if refusal == nil {
+		refusal = s.foreignRun(r, call.RunID(in.RunID))
+	}
 	if refusal != nil {
 		guard.Fail(w, refusal)
 		return
@@ -106,6 +109,10 @@ func (s *server) endRun(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	run := call.RunID(r.PathValue("id"))
+	if refusal := s.foreignRun(r, run); refusal != nil {
+		guard.Fail(w, refusal)
+		return
+	}
 	if err := s.Decider.EndRun(r.Context(), run, in.StopReason); err != nil {
 		guard.Fail(w, s.refused(r.Context(), "end the run", err, ""))
 		return
