@@ -140,8 +140,8 @@ func (p *program) approvalReject(attach *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "reject ID",
 		Short:   "Refuse a call that waits for a person",
-		Long:    "Rejects the question with this ID. The reason reaches the agent: say what to do instead.",
-		Example: "  m1 approval reject ap_… --reason 'use the staging cluster'",
+		Long:    "Rejects the question with this ID. A reason reaches the agent: say what to do instead.",
+		Example: "  m1 approval reject ap_…\n  m1 approval reject ap_… --reason 'use the staging cluster'",
 		Args:    oneID("m1 approval list"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.answer(cmd, *attach, args[0], a)
@@ -151,7 +151,7 @@ func (p *program) approvalReject(attach *string) *cobra.Command {
 	return cmd
 }
 
-// answer sends a and says what came of it.
+// answer sends a and says what came of it, and what was answered.
 func (p *program) answer(cmd *cobra.Command, attach, id string, a approval.Answer) error {
 	a.ID = id
 	return p.operator(cmd.Context(), attach, func(ctx context.Context, c *operate.Client) error {
@@ -159,12 +159,12 @@ func (p *program) answer(cmd *cobra.Command, attach, id string, a approval.Answe
 		if err != nil {
 			return err
 		}
-		text := got.ID + " " + got.Status
+		text := fmt.Sprintf("%s %s: %s calls %s %s", got.ID, got.Status, got.Agent, got.Tool, got.Args)
 		if got.Status == snapshot.Pending {
-			text += fmt.Sprintf(": %d of %d votes; another person must approve too", len(got.Votes), got.Needed)
+			text += fmt.Sprintf("; %d of %d votes; another person must approve too", len(got.Votes), got.Needed)
 		}
 		if got.GrantID != "" {
-			text += ": grant " + got.GrantID
+			text += "; grant " + got.GrantID
 		}
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), safe(text))
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"m1/collector/snapshot"
+	"m1/engine/approval"
 	"m1/engine/call"
 	"m1/engine/gateway/operate"
 )
@@ -46,7 +47,7 @@ func (p *program) grantIssue(attach *string) *cobra.Command {
 		Short: "Permit calls before they are asked about",
 		Long: `Issues a grant and prints the signed token alone on standard output; what it opens
 is told beside. The agent sends it as "grant" with its proposal. The token is shown
-this once. --args binds it to exactly these arguments, --narrow to all that have these
+this once. A change of the policy ends it. --args binds it to exactly these arguments, --narrow to all that have these
 members; without either it opens every call of the tool.`,
 		Example: `  m1 grant issue --agent deploy-1 --tool release --ttl 10m > grant
   m1 grant issue --agent deploy-1 --tool release --args '{"version":"1.4.2"}'
@@ -96,7 +97,7 @@ members; without either it opens every call of the tool.`,
 	cmd.Flags().StringVar(&o.Tool, "tool", "", "name of the tool; required")
 	cmd.Flags().StringVar(&scope, "scope", "", "the most that a call may reach: read, write or execute; default that of the tool")
 	cmd.Flags().IntVar(&o.Uses, "uses", 1, "how many calls it opens")
-	cmd.Flags().DurationVar(&o.TTL, "ttl", 10*time.Minute, "how long it is valid")
+	cmd.Flags().DurationVar(&o.TTL, "ttl", approval.DefaultTTL, "how long it is valid")
 	cmd.Flags().StringVar(&run, "run", "", "id of the only run that may use it; default any")
 	cmd.Flags().StringVar(&args, "args", "", "exactly these arguments: JSON, @file or - for standard input")
 	cmd.Flags().StringVar(&narrow, "narrow", "", "members that the arguments must have: JSON, @file or -")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"m1/engine/gateway/guard"
@@ -48,8 +49,21 @@ func advice(url string, err error) error {
 	case refused && refusal.Status == http.StatusUnauthorized:
 		return fmt.Errorf("%s refuses the token; give that of an operator in M1_TOKEN or with --token-file: %w", url, err)
 	case refused:
-		return refusal // the engine's own sentence says it all
+		return inCommands(refusal) // the engine's own sentence says it all
 	default:
-		return err
+		return withoutPackage(err, "operate")
 	}
+}
+
+// inCommands is e with the commands in place of the routes that they stand for.
+func inCommands(e *guard.Error) *guard.Error {
+	routes := strings.NewReplacer(
+		"GET /v1/approvals lists", "m1 approval list shows",
+		"GET /v1/approvals", "m1 approval list",
+		"GET /v1/grants", "m1 grant list",
+		"send args_sha256", "give --sha256 with args_sha256",
+	)
+	out := *e
+	out.Message, out.Hint = routes.Replace(e.Message), routes.Replace(e.Hint)
+	return &out
 }

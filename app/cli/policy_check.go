@@ -29,8 +29,14 @@ read at all.`,
 			for _, w := range f.warnings() {
 				fmt.Fprintln(cmd.ErrOrStderr(), safe("warning: "+w.String()))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "ok: rules %d, tools %d, tests %d passed, version %s\n",
-				f.set.Rules(), f.all().Len(), len(f.set.Test()), f.set.Version())
+			tests := "no tests"
+			if n := len(f.set.Test()); n > 0 {
+				tests = fmt.Sprintf("tests %d passed", n)
+			} else if _, builtin := policy.Builtin(f.name); !builtin {
+				fmt.Fprintln(cmd.ErrOrStderr(), safe(untested(f.name)))
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "ok: rules %d, tools %d, %s, version %s\n",
+				f.set.Rules(), f.all().Len(), tests, f.set.Version())
 			return err
 		},
 	}

@@ -16,12 +16,21 @@ func (p *program) policyImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "import",
 		Short:   "Turn the permissions of another client into a policy",
-		Args:    noArgs,
+		Long:    "Turns what the settings of another client permit into a policy. Claude Code is the\nonly client so far.",
+		Args:    knownClient,
 		Example: "  m1 policy import claude-code ~/.claude/settings.json > rules.yaml",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(p.policyImportClaudeCode())
 	return cmd
+}
+
+// knownClient refuses clients whose settings nobody can read.
+func knownClient(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the settings of %q cannot be imported: claude-code is the only client that m1 policy import knows", args[0])
 }
 
 func (p *program) policyImportClaudeCode() *cobra.Command {
@@ -53,7 +62,7 @@ The policy is for the tools of the built-in catalogue: m1 --tools claude-code.`,
 			o.Name = args[0]
 			r, err := permission.Import(o, src)
 			if err != nil {
-				return err
+				return withoutPackage(err, "permission")
 			}
 			tools, _ := tool.Builtin("claude-code")
 			if _, err := policy.Parse("the policy", r.Policy, tools); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"m1/engine/policy"
 	"m1/engine/source"
+	"m1/engine/tool"
 )
 
 func (p *program) policyTest() *cobra.Command {
@@ -18,8 +21,8 @@ func (p *program) policyTest() *cobra.Command {
 		Use:   "test FILE",
 		Short: "Run the tests of a policy",
 		Long: `Runs the tests that stand in the policy under "tests:" and prints one line for each
-that fails, or with -v for every one: where it stands, what was wanted, what came and
-why. Ends with 0 if all pass, 1 if one fails or the policy does not load.`,
+that fails, or with -v for every one: where it stands, what was wanted, what came, by
+which rule and why. Ends with 0 if all pass, 1 if one fails or the policy does not load.`,
 		Example: "  m1 policy test rules.yaml\n  m1 policy test rules.yaml -v --tools tools.yaml\n  m1 policy test rules.yaml --json",
 		Args:    onePolicy,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,7 +48,7 @@ why. Ends with 0 if all pass, 1 if one fails or the policy does not load.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as JSON")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "also print the tests that pass")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "also print the tests that pass, with rule and reason")
 	return cmd
 }
 
@@ -58,7 +61,7 @@ type testLine struct {
 	Want  string `json:"want"`
 	Rule  string `json:"want_rule,omitempty"`
 	OK    bool   `json:"ok"`
-	Why   string `json:"why,omitempty"` // what came, by which rule and why; empty if OK
+	Why   string `json:"why,omitempty"` // what came, by which rule and why
 }
 
 // policyTests runs the tests of a policy. One that fails is a problem of the file, as
@@ -77,7 +80,55 @@ func (p *program) policyTests(name string) ([]testLine, error) {
 		}
 		failures[problem.Field] = why
 	}
-	return testLines(name, f.src, failures)
+	lines, err := testLines(name, f.src, failures)
+	if err != nil {
+		return nil, err
+	}
+	for i, why := range whys(f.src, f.tools) {
+		if i < len(lines) && lines[i].OK {
+			lines[i].Why = withoutSchema(why)
+		}
+	}
+	return lines, nil
+}
+
+// whys says for each test that passes what came, by which rule and why; it is empty
+// for one of which that is not known. A policy tells this of tests that fail only,
+// so each is asked what it says where the opposite is wanted.
+func whys(src []byte, tools *tool.Catalogue) []string {
+	var doc map[string]json.RawMessage
+	var tests []map[string]json.RawMessage
+	if source.Decode("", src, &doc) != nil || json.Unmarshal(doc["tests"], &tests) != nil {
+		return nil
+	}
+	for _, t := range tests {
+		want := "allow"
+		if string(t["want"]) == `"allow"` {
+			want = "deny"
+		}
+		t["want"] = json.RawMessage(`"` + want + `"`)
+		delete(t, "rule")
+	}
+	out := make([]string, len(tests))
+	var err error
+	if doc["tests"], err = json.Marshal(tests); err != nil {
+		return out
+	}
+	turned, err := json.Marshal(doc)
+	if err != nil {
+		return out
+	}
+	_, err = policy.Parse("", turned, tools)
+	var ps source.Problems
+	errors.As(err, &ps)
+	for _, problem := range ps {
+		var i int
+		_, why, got := strings.Cut(problem.Msg, ", got ")
+		if _, err := fmt.Sscanf(problem.Field, "tests[%d]", &i); err == nil && got && i < len(out) {
+			out[i] = why
+		}
+	}
+	return out
 }
 
 // testLines reads the tests as they are written, and adds what became of them.
@@ -100,10 +151,18 @@ func testLines(name string, src []byte, failures map[string]string) ([]testLine,
 			l.Args = string(args)
 		}
 		why, failed := failures[at.Path()]
-		l.OK, l.Why = !failed, why
+		l.OK, l.Why = !failed, withoutSchema(why)
 		lines = append(lines, l)
 	}
 	return lines, nil
+}
+
+// withoutSchema drops the name of the package that found bad arguments.
+func withoutSchema(why string) string { return strings.Replace(why, ": schema: ", ": ", 1) }
+
+// untested says how to write a test.
+func untested(name string) string {
+	return name + " has no tests; write some under \"tests:\", such as\n  tests:\n    - { agent: ci-1, call: TOOL, args: {}, want: deny }"
 }
 
 func printTests(out io.Writer, name string, results []testLine, failed int, verbose bool) error {
@@ -117,16 +176,12 @@ func printTests(out io.Writer, name string, results []testLine, failed int, verb
 		case !r.OK:
 			fmt.Fprintf(&b, "FAIL %s\n     %s\n", what, r.Why)
 		case verbose:
-			want := r.Want
-			if r.Rule != "" {
-				want += " by " + r.Rule
-			}
-			fmt.Fprintf(&b, "ok   %s: %s\n", what, want)
+			fmt.Fprintf(&b, "ok   %s: %s\n", what, cmp.Or(r.Why, r.Want))
 		}
 	}
 	switch {
 	case len(results) == 0:
-		fmt.Fprintf(&b, "%s has no tests; write some under \"tests:\", such as\n  tests:\n    - { agent: ci-1, call: TOOL, args: {}, want: deny }\n", name)
+		fmt.Fprintln(&b, untested(name))
 	case failed == 0:
 		fmt.Fprintf(&b, "ok: %s passed\n", counted(len(results), "test"))
 	default:

@@ -68,11 +68,11 @@ m1 token --help.`,
 			spec.Role = bearer.Role(role)
 			token, err := bearer.Create(c.State, spec)
 			if err != nil {
-				return err
+				return withoutPackage(err, "bearer")
 			}
 			if _, err := fmt.Fprintln(cmd.OutOrStdout(), token); err != nil {
 				// Nobody has seen it, so nobody may hold it.
-				return errors.Join(err, bearer.Revoke(c.State, spec.Name, true))
+				return errors.Join(err, withoutPackage(bearer.Revoke(c.State, spec.Name, true), "bearer"))
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "token %q with role %s: shown this once and kept as a digest. Send it as Authorization: Bearer.\n", spec.Name, spec.Role)
 			if spec.Role == bearer.Agent && len(spec.Agents) == 0 {
@@ -104,7 +104,7 @@ func (p *program) tokenList() *cobra.Command {
 			}
 			tokens, err := bearer.List(c.State)
 			if err != nil {
-				return err
+				return withoutPackage(err, "bearer")
 			}
 			if asJSON {
 				enc := json.NewEncoder(cmd.OutOrStdout())
@@ -173,7 +173,7 @@ The last admin is revoked only with --force.`,
 				return err
 			}
 			if err := bearer.Revoke(c.State, args[0], force); err != nil {
-				return err
+				return withoutPackage(err, "bearer")
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "token %q revoked; a running M1 refuses it within a second\n", args[0])
 			return nil
@@ -182,3 +182,21 @@ The last admin is revoked only with --force.`,
 	cmd.Flags().BoolVar(&force, "force", false, "also if it is the last admin")
 	return cmd
 }
+
+// withoutPackage is err without the name of the package that its text begins with,
+// which says nothing to people; nil stays nil.
+func withoutPackage(err error, name string) error {
+	if err == nil || !strings.HasPrefix(err.Error(), name+": ") {
+		return err
+	}
+	return &shorter{err, name + ": "}
+}
+
+// shorter is an error whose text is told without its beginning.
+type shorter struct {
+	err    error
+	prefix string
+}
+
+func (e *shorter) Error() string { return strings.TrimPrefix(e.err.Error(), e.prefix) }
+func (e *shorter) Unwrap() error { return e.err }

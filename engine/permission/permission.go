@@ -59,8 +59,17 @@ func Import(o Options, settings []byte) (*Result, error) {
 	if err := source.Decode(o.Name, settings, &doc); err != nil {
 		return nil, err
 	}
-	t := newTranslator(o)
 	p := doc.Permissions
+	var ps source.Problems
+	for _, at := range []source.Node{p.Deny, p.Ask, p.Allow} {
+		if !at.IsZero() && !at.IsList() {
+			ps.Add(at.Problem("must be a list of statements", `write them in brackets, such as ["Bash(go test:*)"]`))
+		}
+	}
+	if err := ps.Err(); err != nil {
+		return nil, err
+	}
+	t := newTranslator(o)
 	for key := range p.At.Members() {
 		switch key.Text() {
 		case "allow", "ask", "deny", "defaultMode", "additionalDirectories", "disableBypassPermissionsMode":
@@ -76,9 +85,6 @@ func Import(o Options, settings []byte) (*Result, error) {
 	}{{p.Deny, call.Deny}, {p.Ask, call.Ask}, {p.Allow, call.Allow}} {
 		for _, at := range list.at.Items() {
 			t.statement(at, list.effect)
-		}
-		if !list.at.IsZero() && !list.at.IsList() {
-			t.refuse(list.at, "", "must be a list of statements", "")
 		}
 	}
 	return t.result(), nil

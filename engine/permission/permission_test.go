@@ -335,8 +335,15 @@ func TestWrongSettingsAndOptionsAreErrors(t *testing.T) {
 	require.Equal(t, "settings.json", ps[0].File)
 	_, err = permission.Import(permission.Options{Root: "rel"}, []byte(`{}`))
 	require.ErrorContains(t, err, `permission: Root "rel": give an absolute path`)
-	r, _ := imported(t, here, []byte(`{"permissions": {"allow": "Bash", "sandbox": true}}`))
-	require.Contains(t, r.Refused[0].String(), "permissions.allow: must be a list")
+	for _, text := range []string{`"Bash"`, `5`, `{"Bash": true}`, `null`} {
+		for _, field := range []string{"allow", "ask", "deny"} {
+			r, err := permission.Import(here, []byte(`{"permissions": {"`+field+`": `+text+`}}`))
+			require.ErrorAs(t, err, &ps, text)
+			require.Nil(t, r)
+			require.ErrorContains(t, err, "permissions."+field+": must be a list of statements; write them in brackets")
+		}
+	}
+	r, _ := imported(t, here, []byte(`{"permissions": {"allow": [], "sandbox": true}}`))
 	require.Contains(t, r.Notes, "permissions.sandbox is not read")
 }
 
