@@ -107,9 +107,17 @@ func place(tree *ast.AST, e ast.Expr, msg, hint string) Problem {
 }
 
 func problemsOf(issues *cel.Issues, h *hints) Problems {
-	var ps Problems
+	var ps, single Problems
 	for _, e := range issues.Errors() {
-		ps = append(ps, Problem{Line: max(e.Location.Line(), 1), Col: e.Location.Column() + 1, Msg: plain(e.Message), Hint: h.of(e)})
+		p := Problem{Line: max(e.Location.Line(), 1), Col: e.Location.Column() + 1, Msg: plain(e.Message), Hint: h.of(e)}
+		if strings.HasPrefix(e.Message, "Syntax error: token recognition error at: '=") {
+			p.Msg, p.Hint = "a single = means nothing here", "equality is =="
+			single = append(single, p)
+		}
+		ps = append(ps, p)
+	}
+	if len(single) > 0 {
+		return single // the others follow from it
 	}
 	if len(ps) == 0 {
 		ps = Problems{{Line: 1, Col: 1, Msg: issues.Err().Error()}}
@@ -120,7 +128,7 @@ func problemsOf(issues *cel.Issues, h *hints) Problems {
 // plain leaves out what cel-go adds and hints say.
 func plain(msg string) string {
 	msg, _, _ = strings.Cut(msg, " (did you mean")
-	return strings.TrimSuffix(msg, " (in container '')")
+	return inWords(strings.TrimSuffix(msg, " (in container '')"))
 }
 
 // hints says what to do about mistakes that cel-go finds.

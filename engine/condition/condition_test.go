@@ -140,6 +140,15 @@ func TestMistakesAreToldWithTheirPlaceAndRemedy(t *testing.T) {
 		{"fs.read_file", `args.path`, `1:5: the condition is string, want bool; compare it with something`},
 		{"mail.send", `args.to.all(args, args == "x")`, `1:12: the variable args hides what M1 calls so; name it otherwise`},
 		{"pay.refund", `args.amount + 1 < 5.0`, `1:13: found no matching overload for '_+_' applied to '(double, int)'; write whole doubles with a point: 1.0`},
+		{"fs.read_file", `args.path = "x"`, `1:11: a single = means nothing here; equality is ==`},
+		{"fs.read_file", "args.path == \"x\" &&\n  args.path=5", `2:12: a single = means nothing here; equality is ==`},
+		{"fs.read_file", `args.path == "a=b" && args.path == 5`, `1:33: cannot compare a string with an int`},
+		{"fs.read_file", `args.path < 5`, `1:11: cannot compare a string with an int`},
+		{"fs.read_file", `5 >= args.path`, `1:3: cannot compare an int with a string`},
+		{"fs.read_file", `args.path != true`, `1:11: cannot compare a string with a bool`},
+		{"pay.refund", `args.amount > "5"`, `1:13: cannot compare a double with a string`},
+		{"mail.send", `args.to <= {"a": 1}`, `1:9: cannot compare a list(string) with a map(string, int)`},
+		{"mail.send", `args.to in "a"`, `1:9: cannot look for a list(string) in a string`},
 	} {
 		_, err := condition.Compile(tt.when, env(tt.tool))
 		require.EqualError(t, err, tt.want, tt.when)
@@ -258,7 +267,7 @@ func TestTermsSayWhatWasLookedAt(t *testing.T) {
 	require.Equal(t, []snapshot.Term{
 		{Text: `args.amount > 0.0`, Value: "true", Inputs: "args.amount = 250"},
 		{Text: `args.amount < 100.0`, Value: "false", Inputs: "args.amount = 250"},
-		{Text: `args.order in ["x"]`, Value: "false", Inputs: `args.order = "1"`},
+		{Text: `!(args.order in ["x"])`, Value: "true", Inputs: `args.order = "1"`},
 	}, c.Terms(in))
 	c, err = condition.Compile(`args.amount + 0.0 > 0.0 && cmds(args.order).all(c, c == "ls")`, env("pay.refund"))
 	require.NoError(t, err)
@@ -269,6 +278,27 @@ func TestTermsSayWhatWasLookedAt(t *testing.T) {
 	}, c.Terms(&condition.Input{Args: []byte(`{"order":"ls"}`)}))
 	long := &condition.Input{Args: []byte(`{"order":"` + strings.Repeat("é", 500) + `","amount":1}`)}
 	require.Less(t, len(c.Terms(long)[1].Inputs), 110)
+}
+
+// A term shows what the condition needs: what stands under a negation is negated.
+func TestTermsUnderANegationShowIt(t *testing.T) {
+	t.Parallel()
+	for when, want := range map[string]string{
+		`!cmds(args.order).all(c, c == "go")`:                    `!cmds(args.order).all(c, c == "go") = true`,
+		`!(args.amount < 100.0 && args.order == "ls")`:           `!(args.amount < 100.0) = true, !(args.order == "ls") = false`,
+		`!(args.amount > 100.0 || !args.order.startsWith("ls"))`: `!(args.amount > 100.0) = false, args.order.startsWith("ls") = true`,
+		`!has(args.order)`:           `!has(args.order) = false`,
+		`!!(args.amount == 250.0)`:   `args.amount == 250.0 = true`,
+		`!(args.amount + 0.0 > 1.0)`: `!(args.amount + 0.0 > 1.0) = false`,
+	} {
+		c, err := condition.Compile(when, env("pay.refund"))
+		require.NoError(t, err, when)
+		var got []string
+		for _, term := range c.Terms(&condition.Input{Args: []byte(`{"amount":250,"order":"ls"}`)}) {
+			got = append(got, term.Text+" = "+term.Value)
+		}
+		require.Equal(t, want, strings.Join(got, ", "), when)
+	}
 }
 
 func TestTheNearestMissIsOneComparison(t *testing.T) {
@@ -283,6 +313,10 @@ func TestTheNearestMissIsOneComparison(t *testing.T) {
 		{`args.amount < 100 && args.order.startsWith("x")`, `{"amount":50,"order":"y"}`, ""},
 		{`args.order in lists.repos`, `{"order":"y"}`, "args.order in lists.repos"},
 		{`args.amount < 100`, `{"amount":`, ""},
+		{`!(args.amount > 100)`, `{"amount":250}`, "!(args.amount > 100)"},
+		{`!(args.amount > 100 || args.order == "x")`, `{"amount":250,"order":"y"}`, "!(args.amount > 100)"},
+		{`!(args.amount > 100 && args.order == "y")`, `{"amount":250,"order":"y"}`, ""},
+		{`!args.order.startsWith("y")`, `{"order":"y"}`, ""},
 	} {
 		c, err := condition.Compile(tt.when, e)
 		require.NoError(t, err)

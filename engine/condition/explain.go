@@ -14,17 +14,19 @@ import (
 	"m1/engine/schema"
 )
 
-// part is a term of a condition that stands between its outer &&, || and !.
+// part is a term of a condition that stands between its outer &&, || and !, with
+// its negation.
 type part struct {
 	text       string
 	run        fn
 	paths      [][]string // of the arguments that it looks at
 	comparison bool
-	conjoined  bool // all && above it: the condition needs it
+	conjoined  bool // the condition needs it
 }
 
 // Terms says what became of each part of the condition for one call: the parts
-// of its outer &&, || and !, each evaluated, whether or not it decided.
+// of its outer && and ||, each evaluated, whether or not it decided. A part under a
+// ! is shown with it, one by one: !(a && b) is !a and !b.
 func (c *Condition) Terms(in *Input) []snapshot.Term {
 	if err := in.prepare(); err != nil {
 		return []snapshot.Term{{Text: shortened(c.src), Value: "error: " + shortened(err.Error())}}
@@ -66,7 +68,7 @@ func (c *Condition) explain() []part {
 		tree, err := parse(c.src)
 		if err == nil {
 			(&widening{shapes: shapes{env: c.env}, write: true}).tree(tree)
-			c.split(tree, tree.Expr(), true)
+			c.split(tree, tree.Expr(), true, false)
 		}
 		if len(c.parts) == 0 {
 			c.parts = []part{{text: c.src, run: c.run}}
@@ -75,18 +77,26 @@ func (c *Condition) explain() []part {
 	return c.parts
 }
 
-func (c *Condition) split(tree *ast.AST, e ast.Expr, conjoined bool) {
+func (c *Condition) split(tree *ast.AST, e ast.Expr, conjoined, negated bool) {
 	if e.Kind() == ast.CallKind {
 		call := e.AsCall()
-		switch call.FunctionName() {
-		case operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot:
+		switch function := call.FunctionName(); function {
+		case operators.LogicalNot:
+			c.split(tree, call.Args()[0], conjoined, !negated)
+			return
+		case operators.LogicalAnd, operators.LogicalOr:
+			every := (function == operators.LogicalAnd) != negated // what is not (a || b) is neither
 			for _, a := range call.Args() {
-				c.split(tree, a, conjoined && call.FunctionName() == operators.LogicalAnd)
+				c.split(tree, a, conjoined && every, negated)
 			}
 			return
 		}
 	}
-	text, err := parser.Unparse(e, tree.SourceInfo())
+	whole := e
+	if negated {
+		whole = ast.NewExprFactory().NewCall(0, operators.LogicalNot, e)
+	}
+	text, err := parser.Unparse(whole, tree.SourceInfo())
 	if err != nil {
 		return
 	}
@@ -107,7 +117,7 @@ func (c *Condition) split(tree *ast.AST, e ast.Expr, conjoined bool) {
 		}
 		p.paths = append(p.paths, path)
 	}))
-	if p.run = c.alone(e, text); p.run != nil {
+	if p.run = c.alone(whole, text); p.run != nil {
 		c.parts = append(c.parts, p)
 	}
 }

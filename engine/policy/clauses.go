@@ -28,14 +28,15 @@ const (
 
 // clauses reads what a rule says beside its effect, agents, tools and condition.
 func (r *reader) clauses(out *rule, f *fileRule) {
-	if f.Effect == call.Deny && f.At.Has("effect") {
+	said := f.At.Field("effect").Text() == f.Effect.String() // else it is told, and what follows may be right
+	if f.Effect == call.Deny && said {
 		for _, w := range weakening {
 			if f.At.Has(w.field) {
 				r.ps.Add(f.At.In(w.field, "stands on a deny rule, which it would weaken", w.instead))
 			}
 		}
 	}
-	if f.Effect != call.Ask {
+	if f.Effect != call.Ask && said {
 		for _, field := range asking {
 			if f.At.Has(field) {
 				r.ps.Add(f.At.In(field, "stands on a rule that does not ask", "write effect: ask, or remove it"))
@@ -140,7 +141,7 @@ func (r *reader) counters(out *rule, f *fileRule) {
 	r.must(t.At, "of", "max", "per")
 	total := &limit.Total{For: r.key(t.Key)}
 	if t.At.Has("max") {
-		if !(t.Max > 0 && t.Max <= maxTotal) {
+		if !(t.Max > 0 && t.Max <= maxTotal) && r.told(t.At.Field("max"), new(float64)) == nil {
 			r.ps.Add(t.At.In("max", "must be more than 0 and at most 1000000000000", ""))
 		}
 		total.Max = int64(math.Round(t.Max * 1e6))

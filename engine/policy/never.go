@@ -43,13 +43,18 @@ func (r *reader) never(out *rule, f *fileRule) {
 
 // knownTool tells the exact name of a tool that nobody has.
 func (r *reader) knownTool(m mention, at source.Node) {
-	u := r.file.Defaults.UnknownTool
-	if m.tools.glob != nil || m.tools.head == "" || r.tools.all.Len() == 0 || u != nil && *u != call.Deny {
+	if m.tools.glob != nil || m.tools.head == "" || !r.deniesUnlisted() {
 		return
 	}
 	if _, ok := r.tools.all.Lookup(m.tools.head); !ok {
 		r.ps.Add(at.Problem("can never match: no tool of the catalogue has this name", source.DidYouMean(m.text, r.tools.names)))
 	}
+}
+
+// deniesUnlisted reports that tools are known, and no others may be called.
+func (r *reader) deniesUnlisted() bool {
+	u := r.file.Defaults.UnknownTool
+	return r.tools.all.Len() > 0 && (u == nil || *u == call.Deny)
 }
 
 // least is the smallest scope of a call that tools can be, and of which; NoScope
@@ -110,7 +115,7 @@ func (r *reader) idle(s *Set) {
 	for i := range s.rules {
 		if rule := s.rules[i]; rule.effect != call.Deny && len(rule.tools) > 0 {
 			if d := covering(rule, byHead, &lengths); d != nil {
-				s.idle.Add(r.file.Rules[rule.n].At.Problem(fmt.Sprintf("can never decide: the rule %q denies all that it is for", d.id),
+				s.loose.Add(r.file.Rules[rule.n].At.Problem(fmt.Sprintf("can never decide: the rule %q denies all that it is for", d.id),
 					"remove one of them, or give the deny rule a condition"))
 			}
 		}
@@ -159,9 +164,9 @@ func (d *rule) coversRule(o *rule) bool {
 }
 
 // Warnings tells what is no mistake and mostly not meant: rules that have expired,
-// and rules that a deny rule without conditions always beats.
+// rules that a deny rule without conditions always beats, and unknown_tool: allow.
 func (s *Set) Warnings(now time.Time) source.Problems {
-	ps := slices.Clone(s.idle)
+	ps := slices.Clone(s.loose)
 	for _, rules := range [][]*rule{s.rules, s.shadows} {
 		for i := range rules {
 			if r := rules[i]; !r.expires.IsZero() && !now.Before(r.expires) {

@@ -26,6 +26,7 @@ const (
 func Parse(name string, src []byte, base *tool.Catalogue) (*Set, error) {
 	r := reader{}
 	r.ps.Add(source.Decode(name, src, &r.file))
+	r.hintLists(r.file.At)
 	if r.file.At.IsZero() {
 		return nil, r.ps.Err()
 	}
@@ -50,6 +51,9 @@ func Parse(name string, src []byte, base *tool.Catalogue) (*Set, error) {
 	s.name, s.version, s.source = name, "sha256:"+hex.EncodeToString(sum[:]), string(src)
 	s.cases = cases
 	r.idle(s)
+	if s.unknown.Effect == call.Allow {
+		s.loose.Add(r.file.Defaults.At.In("unknown_tool", "allow lets tools that nobody listed run without any rule", "write deny, or ask"))
+	}
 	for _, t := range s.Test() {
 		if !t.OK {
 			r.ps.Add(t.problem)
@@ -130,7 +134,7 @@ func either(words []string) string {
 
 // within tells a duration of a field that is out of its bounds.
 func (r *reader) within(at source.Node, field string, d, low, high time.Duration) time.Duration {
-	if d < low || d > high {
+	if (d < low || d > high) && r.told(at.Field(field), new(time.Duration)) == nil {
 		r.ps.Add(at.In(field, "must be from "+short(low)+" to "+short(high), "write it like 250ms, 30s or 1h30m"))
 	}
 	return d
@@ -138,8 +142,11 @@ func (r *reader) within(at source.Node, field string, d, low, high time.Duration
 
 // number tells a number of a field that is out of its bounds.
 func (r *reader) number(at source.Node, field string, n, low, high int) int {
-	if n < low || n > high {
-		r.ps.Add(at.In(field, "must be a whole number from "+digits(low)+" to "+digits(high), ""))
+	words := "a whole number from " + digits(low) + " to " + digits(high)
+	if p := r.told(at.Field(field), new(int)); p != nil {
+		p.want(words)
+	} else if n < low || n > high {
+		r.ps.Add(at.In(field, "must be "+words, ""))
 	}
 	return n
 }
@@ -164,6 +171,9 @@ func (r *reader) agents() {
 			r.ps.Add(a.At.In("match", "names nobody", `want agent ids or patterns such as team-a/*`))
 		}
 		c := class{limit: a.MaxScope}
+		if a.MaxScope == call.NoScope { // told; what follows from it is no other mistake
+			c.limit = call.Execute
+		}
 		for i, at := range a.At.Field("match").Items() {
 			if p, good := r.pattern(at, a.Match[i]); good {
 				c.match = append(c.match, p)

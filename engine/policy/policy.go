@@ -24,7 +24,7 @@ type Set struct {
 	all       *tool.Catalogue  // with the tools known from elsewhere
 	kinds     map[string]int32 // of the arguments of known tools; others have 0
 	unlisted  []mention        // tools that rules name, for Unlisted
-	idle      source.Problems  // rules that never decide
+	loose     source.Problems  // for Warnings, whatever the time
 	cases     []test
 	run       runLimits
 	loop      loopGuard

@@ -82,7 +82,7 @@ func (r *reader) rule(n int, f *fileRule) {
 	out.when = r.when(f.When, out.tools)
 	r.settle(out, f)
 	r.clauses(out, f)
-	if f.At.Has("effect") { // else what follows may not be meant
+	if f.At.Field("effect").Text() == f.Effect.String() { // else what follows may not be meant
 		r.never(out, f)
 	}
 	out.verdict = Verdict{Effect: out.effect, Rule: out.id, Reason: out.reason, Code: Rule, Ask: out.ask}

@@ -30,7 +30,9 @@ func (r *reader) runLimits() {
 		return
 	}
 	for field, n := range map[string]int64{"max_tool_calls": f.MaxToolCalls, "max_steps": f.MaxSteps} {
-		if f.At.Has(field) && n < 1 {
+		if p := r.told(f.At.Field(field), new(int64)); p != nil {
+			p.want("a whole number of at least 1")
+		} else if f.At.Has(field) && n < 1 {
 			r.ps.Add(f.At.In(field, "must be at least 1", "leave it out for no limit"))
 		}
 	}
