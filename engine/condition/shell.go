@@ -40,6 +40,11 @@ type shell struct {
 	found []string
 	size  int
 	err   error
+	fed   bool // the command that is looked at has its whole input in the line
+	// feeding is the command of the last statement that is given its input.
+	feeding *syntax.CallExpr
+	lines   bool                 // the line has several
+	quoted  map[*syntax.Lit]bool // texts in double quotes that look like an extended glob and are none
 }
 
 func (s *shell) parse(line string, depth int) error {
@@ -52,7 +57,13 @@ func (s *shell) parse(line string, depth int) error {
 	if strings.ContainsAny(line, "\x00\r") {
 		return errors.New("a control character")
 	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(line), "")
+	if strings.Contains(line, "\\\n") {
+		return errors.New("a backslash before the end of a line: write the command in one line")
+	}
+	lines := s.lines
+	s.lines = strings.Contains(line, "\n")
+	defer func() { s.lines = lines }()
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.KeepComments(true)).Parse(strings.NewReader(line), "")
 	if err != nil {
 		return err
 	}
@@ -68,17 +79,54 @@ func (s *shell) parse(line string, depth int) error {
 func (s *shell) visit(n syntax.Node, depth int) error {
 	switch n := n.(type) {
 	case *syntax.Stmt:
-		return s.input(n, depth)
+		fed, err := s.isFed(n, depth)
+		if call, ok := n.Cmd.(*syntax.CallExpr); ok && fed {
+			s.feeding = call
+		}
+		return err
+	case *syntax.Comment:
+		if s.lines {
+			return errors.New("a comment in a text of several lines: leave it out")
+		}
+	case *syntax.ExtGlob:
+		return errors.New("an extended glob")
+	case *syntax.DblQuoted:
+		for _, p := range n.Parts {
+			if lit, ok := p.(*syntax.Lit); ok && hasExtended(lit.Value) {
+				if s.quoted == nil {
+					s.quoted = map[*syntax.Lit]bool{}
+				}
+				s.quoted[lit] = true
+			}
+		}
+	case *syntax.Lit:
+		if hasExtended(n.Value) && !s.quoted[n] {
+			return errors.New("an extended glob")
+		}
+	case *syntax.WordIter:
+		return s.loop(n)
+	case *syntax.CStyleLoop:
+		return s.add("((")
+	case *syntax.BinaryArithm:
+		if assigns(n.Op) {
+			return s.arithmetic(n.X)
+		}
+	case *syntax.UnaryArithm:
+		if n.Op == syntax.Inc || n.Op == syntax.Dec {
+			return s.arithmetic(n.X)
+		}
+	case *syntax.ParamExp:
+		return s.parameter(n)
+	case *syntax.BinaryCmd:
+		s.downloads(n)
+	case *syntax.CoprocClause:
+		if n.Name != nil {
+			return s.assigned(wordOf(n.Name).text, "")
+		}
 	case *syntax.Redirect:
 		return s.redirect(n)
 	case *syntax.Assign:
-		if n.Name != nil && !n.Naked {
-			value := ""
-			if n.Value != nil {
-				value = wordOf(n.Value).text
-			}
-			return s.add(n.Name.Value + "=" + value)
-		}
+		return s.assign(n)
 	case *syntax.DeclClause:
 		return s.add(n.Variant.Value)
 	case *syntax.TestClause:
@@ -99,6 +147,12 @@ func (s *shell) visit(n syntax.Node, depth int) error {
 			}
 			words = append(words, more...)
 		}
+		if len(words) > 0 && strings.HasPrefix(words[0].text, "-") {
+			return fmt.Errorf("%s is no command", shortened(words[0].text)) // of time in another shell
+		}
+		fed := s.fed
+		s.fed = s.feeding == n
+		defer func() { s.fed = fed }()
 		return s.command(words, depth, 0)
 	}
 	return nil
@@ -117,12 +171,23 @@ func (s *shell) add(c string) error {
 
 // redirect tells of files that are written or read: an allow list must name them.
 func (s *shell) redirect(r *syntax.Redirect) error {
+	if r.Op == syntax.Hdoc || r.Op == syntax.DashHdoc {
+		if plainEnd(r.Word) {
+			return nil // text for the command, in which nothing is run
+		}
+		return errors.New("a here-document whose end is not a plain word in quotes, such as 'EOF': shells need not agree where it ends")
+	}
 	if r.Word == nil {
 		return nil
 	}
+	if r.N != nil && strings.HasPrefix(r.N.Value, "{") {
+		if err := s.assigned(strings.Trim(r.N.Value, "{}"), ""); err != nil {
+			return err
+		}
+	}
 	target := wordOf(r.Word).text
 	switch r.Op {
-	case syntax.Hdoc, syntax.DashHdoc, syntax.WordHdoc:
+	case syntax.WordHdoc:
 		return nil
 	case syntax.DplOut, syntax.DplIn:
 		if target == "-" || strings.Trim(target, "0123456789") == "" {
@@ -162,13 +227,30 @@ func (s *shell) command(words []word, depth, wrapped int) error {
 			return err
 		}
 	}
-	switch {
-	case name == "eval":
-		return s.again(words[1:], depth)
-	case slices.Contains(shells, name):
-		return s.script(words[1:], depth)
-	case name == "find":
+	switch name {
+	case "eval":
+		return s.eval(words[1:], depth)
+	case ".", "source":
+		return sourced(words[1:])
+	case "trap":
+		return s.trap(words[1:], depth)
+	case "watch":
+		if err := s.watch(words[1:], depth); err != nil {
+			return err
+		}
+	case "find":
 		return s.find(words[1:], depth, wrapped)
+	case "git":
+		return s.git(words[1:], depth, wrapped)
+	case "export", "declare", "typeset", "readonly", "local":
+		return s.declared(words[1:])
+	case "printf":
+		if len(words) > 2 && words[1].text == "-v" {
+			return s.assigned(words[2].text, "")
+		}
+	}
+	if slices.Contains(shells, name) {
+		return s.script(words[1:], depth)
 	}
 	if p, ok := prefixes[name]; ok {
 		return s.wrapped(p, words[1:], depth, wrapped)
@@ -176,322 +258,30 @@ func (s *shell) command(words []word, depth, wrapped int) error {
 	return nil
 }
 
-var shells = []string{"sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "rbash", "busybox"}
-
-func (s *shell) again(words []word, depth int) error {
-	texts := make([]string, len(words))
-	for i, w := range words {
-		if !w.literal {
-			return fmt.Errorf("what eval runs is known at run time only: %s", shortened(w.text))
-		}
-		texts[i] = w.text
-	}
-	return s.parse(strings.Join(texts, " "), depth+1)
-}
-
-// script finds the text of sh -c.
-func (s *shell) script(words []word, depth int) error {
-	command := false // -c was there: the next word that is no option is the text
-	for i := 0; i < len(words); i++ {
-		w := words[i]
-		if !w.literal {
-			return fmt.Errorf("what a shell runs is known at run time only: %s", shortened(w.text))
-		}
-		switch {
-		case w.text == "-o" || w.text == "-O" || w.text == "+o" || w.text == "+O" || w.text == "--rcfile" || w.text == "--init-file":
-			i++
-		case w.text == "--" || w.text == "-":
-		case strings.HasPrefix(w.text, "-") || strings.HasPrefix(w.text, "+"):
-			command = command || w.text[0] == '-' && w.text[1] != '-' && strings.Contains(w.text, "c")
-		case command:
-			return s.parse(w.text, depth+1)
-		case slices.Contains(shells, w.text): // busybox sh -c
-		default:
-			return nil // the file of a script
-		}
-	}
-	return nil
-}
-
-// input reads what a shell is given as its input: bash <<< "…".
-func (s *shell) input(stmt *syntax.Stmt, depth int) error {
-	call, ok := stmt.Cmd.(*syntax.CallExpr)
-	if !ok || !slices.ContainsFunc(call.Args, func(w *syntax.Word) bool {
-		return slices.Contains(shells, path.Base(wordOf(w).text))
-	}) {
-		return nil
-	}
-	for _, r := range stmt.Redirs {
-		w := r.Word
-		switch r.Op {
-		case syntax.Hdoc, syntax.DashHdoc:
-			w = r.Hdoc
-		case syntax.WordHdoc:
-		default:
-			continue
-		}
-		if w == nil {
-			continue
-		}
-		text := wordOf(w)
-		if !text.literal {
-			return fmt.Errorf("what a shell runs is known at run time only: %s", shortened(text.text))
-		}
-		if err := s.parse(text.text, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *shell) find(words []word, depth, wrapped int) error {
-	for i, w := range words {
-		switch w.text {
-		case "-exec", "-execdir", "-ok", "-okdir":
-			end := i + 1
-			for end < len(words) && words[end].text != ";" && words[end].text != "+" {
-				end++
-			}
-			if err := s.command(words[i+1:end], depth, wrapped+1); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// prefix is a command that starts the command behind its own options.
-type prefix struct {
-	valued     string // letters of options with a value
-	flags      string // letters of options without one
-	positional int    // words between options and command
-	assigns    bool   // NAME=value may stand before the command
-	script     byte   // option whose value is a command line
-}
-
-var prefixes = map[string]prefix{
-	"env":       {valued: "uCa", flags: "i0v", assigns: true, script: 'S'},
-	"sudo":      {valued: "ugpCTUDRrth", flags: "AbEHnPSsiklvVKB", assigns: true},
-	"doas":      {valued: "uC", flags: "nsL"},
-	"exec":      {valued: "a", flags: "cl"},
-	"command":   {flags: "p"},
-	"builtin":   {},
-	"nohup":     {},
-	"setsid":    {flags: "cfw"},
-	"time":      {valued: "fo", flags: "pvaq"},
-	"nice":      {valued: "n", flags: "0123456789"},
-	"ionice":    {valued: "cn", flags: "t"},
-	"timeout":   {valued: "ks", flags: "fpv", positional: 1},
-	"stdbuf":    {valued: "ioe"},
-	"xargs":     {valued: "IinPLldsaEe", flags: "0rtpxo"},
-	"chroot":    {positional: 1},
-	"watch":     {valued: "n", flags: "dbetgcxpw"},
-	"flock":     {valued: "wE", flags: "nsxueoF", positional: 1, script: 'c'},
-	"strace":    {valued: "oePsaEuSXbI", flags: "fqctTvyCdhirxVwDkn"},
-	"unshare":   {valued: "SG", flags: "muinpUCTfrc"},
-	"catchsegv": {}, "chronic": {}, "linux64": {}, "proxychains": {}, "caffeinate": {flags: "dimsu", valued: "tw"},
-}
-
-// wrapped finds the command behind a prefix. Where an option that is not known
-// may or may not take the next word, both readings are told.
-func (s *shell) wrapped(p prefix, words []word, depth, wrapped int) error {
-	i := 0
-	unsure := false
-	for ; i < len(words); i++ {
-		t := words[i].text
-		if t == "--" {
-			i++
-			break
-		}
-		if len(t) < 2 || t[0] != '-' {
-			if p.assigns && isAssignment(t) {
-				if err := s.add(t); err != nil {
-					return err
-				}
-				continue
-			}
-			break
-		}
-		if strings.HasPrefix(t, "--") {
-			if v, ok := strings.CutPrefix(t, "--split-string="); ok && p.script == 'S' {
-				return s.lines(word{v, words[i].literal}, words[i+1:], depth)
-			}
-			unsure = unsure || !strings.Contains(t, "=")
-			continue
-		}
-		for j := 1; j < len(t); j++ {
-			c := t[j]
-			if c == p.script && p.script != 0 {
-				if j+1 < len(t) {
-					return s.lines(word{t[j+1:], words[i].literal}, words[i+1:], depth)
-				}
-				if i+1 < len(words) {
-					return s.lines(words[i+1], words[i+2:], depth)
-				}
-				return nil
-			}
-			if strings.IndexByte(p.valued, c) >= 0 {
-				if j+1 == len(t) {
-					i++
-				}
-				break
-			}
-			if strings.IndexByte(p.flags, c) < 0 {
-				unsure = true
-				break
-			}
-		}
-	}
-	for ; p.assigns && i < len(words) && isAssignment(words[i].text); i++ {
-		if err := s.add(words[i].text); err != nil {
-			return err
-		}
-	}
-	i += p.positional
-	if i >= len(words) {
-		return nil
-	}
-	if err := s.command(words[i:], depth, wrapped+1); err != nil {
-		return err
-	}
-	if unsure && i+1 < len(words) {
-		return s.command(words[i+1:], depth, wrapped+1)
-	}
-	return nil
-}
-
-// lines reads the value of an option that is a command line, with words behind it.
-func (s *shell) lines(first word, rest []word, depth int) error {
-	return s.again(append([]word{first}, rest...), depth)
-}
-
-func isAssignment(s string) bool {
-	name, _, ok := strings.Cut(s, "=")
-	return ok && syntax.ValidName(name)
-}
-
-// word is one word of a command with its quotes resolved.
-type word struct {
-	text    string
-	literal bool // nothing of it is made at run time
-}
-
-func wordOf(w *syntax.Word) word {
-	out := word{literal: true}
-	var b strings.Builder
-	for _, part := range w.Parts {
-		out.literal = appendPart(&b, part, false) && out.literal
-	}
-	out.text = b.String()
-	if strings.HasPrefix(out.text, "~") {
-		if lit, ok := w.Parts[0].(*syntax.Lit); ok && strings.HasPrefix(lit.Value, "~") {
-			out.literal = false
-		}
-	}
-	return out
-}
-
-// appendPart writes what a part stands for. What is made at run time is written
-// as it stands in the line; then false.
-func appendPart(b *strings.Builder, part syntax.WordPart, quoted bool) bool {
-	switch part := part.(type) {
-	case *syntax.Lit:
-		return appendLit(b, part.Value, quoted)
-	case *syntax.SglQuoted:
-		if part.Dollar && strings.Contains(part.Value, `\`) {
-			b.WriteString("$'" + part.Value + "'")
-			return false
-		}
-		b.WriteString(part.Value)
-		return true
-	case *syntax.DblQuoted:
-		literal := true
-		for _, p := range part.Parts {
-			literal = appendPart(b, p, true) && literal
-		}
-		return literal
-	default:
-		if err := syntax.NewPrinter().Print(b, part); err != nil {
-			b.WriteString("$")
-		}
+// plainEnd says that a here-document ends at a quoted word of letters, digits and "_":
+// then every shell takes the lines up to it as they are.
+func plainEnd(w *syntax.Word) bool {
+	if w == nil || len(w.Parts) != 1 {
 		return false
 	}
-}
-
-func appendLit(b *strings.Builder, s string, quoted bool) bool {
-	literal := true
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '\\' && i+1 < len(s) {
-			next := s[i+1]
-			switch {
-			case next == '\n':
-				i++
-				continue
-			case !quoted || strings.IndexByte("$`\"\\", next) >= 0:
-				b.WriteByte(next)
-				i++
-				continue
-			}
+	end := ""
+	switch q := w.Parts[0].(type) {
+	case *syntax.SglQuoted:
+		if q.Dollar {
+			return false
 		}
-		if !quoted && (c == '*' || c == '?' || c == '[') {
-			literal = literal && c == '[' && len(s) == 1 // [ is a command of its own
+		end = q.Value
+	case *syntax.DblQuoted:
+		if q.Dollar || len(q.Parts) != 1 {
+			return false
 		}
-		b.WriteByte(c)
+		lit, ok := q.Parts[0].(*syntax.Lit)
+		if !ok {
+			return false
+		}
+		end = lit.Value
 	}
-	return literal
-}
-
-const maxBraces = 256
-
-// expandBraces returns the words that {a,b} makes of one.
-func expandBraces(w *syntax.Word) ([]word, error) {
-	if !hasBrace(w) {
-		return []word{wordOf(w)}, nil
-	}
-	split := &syntax.Word{Parts: slices.Clone(w.Parts)} // Walk does not know what SplitBraces makes
-	syntax.SplitBraces(split)
-	return braces(split)
-}
-
-func hasBrace(w *syntax.Word) bool {
-	for _, p := range w.Parts {
-		if lit, ok := p.(*syntax.Lit); ok && strings.Contains(lit.Value, "{") {
-			return true
-		}
-	}
-	return false
-}
-
-func braces(w *syntax.Word) ([]word, error) {
-	out := []word{{literal: true}}
-	for _, part := range w.Parts {
-		var ends []word
-		if brace, ok := part.(*syntax.BraceExp); ok {
-			if brace.Sequence {
-				ends = []word{{text: "{…}"}}
-			} else {
-				for _, elem := range brace.Elems {
-					more, err := braces(elem)
-					if err != nil {
-						return nil, err
-					}
-					ends = append(ends, more...)
-				}
-			}
-		} else {
-			ends = []word{wordOf(&syntax.Word{Parts: []syntax.WordPart{part}})}
-		}
-		if len(out)*len(ends) > maxBraces {
-			return nil, errors.New("braces make too many words")
-		}
-		next := make([]word, 0, len(out)*len(ends))
-		for _, a := range out {
-			for _, b := range ends {
-				next = append(next, word{a.text + b.text, a.literal && b.literal})
-			}
-		}
-		out = next
-	}
-	return out, nil
+	return end != "" && !strings.ContainsFunc(end, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
 }
