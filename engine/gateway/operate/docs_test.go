@@ -37,7 +37,7 @@ func TestTheExamplesOfTheDocumentWork(t *testing.T) {
 	tokens := map[string]string{"AGENT_TOKEN": "agent", "M1_TOKEN": "admin"}
 	found := command.FindAllStringSubmatch(document(t, "approvals.md"), -1)
 	require.Len(t, found, strings.Count(document(t, "approvals.md"), "\ncurl -s"), "every line is read")
-	require.Len(t, found, 11)
+	require.Len(t, found, 13)
 	for _, f := range found {
 		method, path, body := f[1], vars.Replace(f[2]), ""
 		if d := data.FindStringSubmatch(f[4]); d != nil {
