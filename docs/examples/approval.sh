@@ -111,6 +111,7 @@ token ben operator
 token eve viewer
 say "tokens: bot (agent), anna (operator, finance), ben (operator), eve (viewer), root (admin)"
 
+: >"$WORK/out" # it is looked at before the engine may have begun
 m1 --engine-only --listen 127.0.0.1:0 --policy "$POLICY" --state "$STATE" >"$WORK/out" 2>"$WORK/log" &
 ENGINE=$!
 URL=
